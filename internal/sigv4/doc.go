@@ -1,0 +1,20 @@
+// Package sigv4 signs HTTP requests with AWS Signature Version 4 and verifies
+// such signatures.
+//
+// A [Verifier] takes a request with its whole body and answers whose key signed
+// it, or an [Error] with the code and text that AWS clients expect. It knows the
+// two forms in which a signature travels: the Authorization header, and the
+// X-Amz- query parameters of a presigned URL. [Sign] is the other side, for our
+// own clients.
+//
+// Both sides build the same text, the canonical request: method, path, query,
+// the signed headers and the hash of the body. The path is the escaped path as
+// it travels, escaped once more and never cleaned; that is the rule of every
+// service but S3. The text is hashed, joined with time and scope and signed with
+// a key derived from the secret, the day, the region and the service.
+//
+// The package knows neither services nor operations, holds no secrets except
+// the derived keys it has recently seen at work, and does no I/O.
+//
+// Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+package sigv4
