@@ -1,0 +1,156 @@
+package stage
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"callboard/internal/token"
+)
+
+// Caller is who asks: the account and region that the request was signed for.
+type Caller struct {
+	Account string
+	Region  string
+	ARN     string // the principal, for messages
+}
+
+// Page asks for one page of a list. After is the position handed out with the
+// page before, 0 for the first page. Limit is at least 1.
+type Page struct {
+	After int64
+	Limit int
+}
+
+// Endpoints are the URLs under which clients reach this server.
+type Endpoints struct {
+	Events string // ws(s)://host/events
+	WHIP   string // http(s)://host/whip
+}
+
+// Quotas bound what an account may own in a region. Zero means no bound.
+type Quotas struct {
+	Stages     int
+	PublicKeys int
+}
+
+// Options are what a Service and a Register are built from.
+type Options struct {
+	Store     Store
+	Endpoints Endpoints
+	Linger    time.Duration // how long a session outlives its last participant; 0 ends it at once
+	Quotas    Quotas
+}
+
+// Service is the control plane: one method for each thing one can do. All
+// methods are safe for concurrent use; errors for the caller are [*Error].
+// Resources of another account are Denied; of another region, not found.
+type Service struct {
+	store     Store
+	floor     Floor
+	endpoints Endpoints
+	linger    time.Duration
+	quotas    Quotas
+	signer    signer
+}
+
+// Open builds the service and the register on one store, creating the server's
+// own signing keys on first use.
+func Open(ctx context.Context, o Options) (*Service, *Register, error) {
+	s := &Service{store: o.Store, endpoints: o.Endpoints, linger: o.Linger, quotas: o.Quotas}
+	raw, err := s.secret(ctx, "token-key-1", func() ([]byte, error) {
+		key, err := token.NewKey()
+		if err != nil {
+			return nil, err
+		}
+		return token.MarshalKey(key)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("token signing key: %w", err)
+	}
+	key, err := token.UnmarshalKey(raw)
+	if err != nil {
+		return nil, nil, fmt.Errorf("token signing key: %w", err)
+	}
+	s.signer = signer{key: key, id: serverKeyID}
+	return s, &Register{store: o.Store, linger: o.Linger, serverKey: &key.PublicKey}, nil
+}
+
+// UseFloor tells the service whom to ask when people must go. It is called
+// once, before the first request.
+func (s *Service) UseFloor(f Floor) { s.floor = f }
+
+// Secret gives 32 random bytes that are the same for this name for as long as
+// the store lives; they key page tokens and the like.
+func (s *Service) Secret(ctx context.Context, name string) ([]byte, error) {
+	return s.secret(ctx, name, func() ([]byte, error) {
+		b := make([]byte, 32)
+		_, err := rand.Read(b)
+		return b, err
+	})
+}
+
+// secret reads a secret, making it first if the store has none.
+func (s *Service) secret(ctx context.Context, name string, make func() ([]byte, error)) (value []byte, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		value, err = tx.Secret(name)
+		return err
+	})
+	if !errors.Is(err, ErrNoRow) {
+		return value, err
+	}
+	fresh, err := make()
+	if err != nil {
+		return nil, err
+	}
+	err = s.store.Update(ctx, func(tx Tx) error {
+		value, err = tx.Secret(name)
+		if !errors.Is(err, ErrNoRow) {
+			return err
+		}
+		value = fresh
+		return tx.PutSecret(name, fresh)
+	})
+	return value, err
+}
+
+// reach says whether the caller may name this ARN at all: resources of another
+// account are out of bounds. A resource of another region is merely not there.
+func (c Caller) reach(arn ARN) error {
+	if arn.Account != c.Account {
+		return fail(Denied, "User: %s is not authorized to access %s: it belongs to another account", c.ARN, arn)
+	}
+	return nil
+}
+
+// document reads a resource of the caller's own account and region.
+func document(tx Tx, c Caller, arn ARN) (Document, error) {
+	if err := c.reach(arn); err != nil {
+		return Document{}, err
+	}
+	d, err := tx.Document(arn)
+	if errors.Is(err, ErrNoRow) || err == nil && arn.Region != c.Region {
+		return Document{}, fail(NotFound, "Resource %s does not exist in region %s", arn, c.Region)
+	}
+	return d, err
+}
+
+// exists is document for lists, where an unknown parent is no error.
+func exists(tx Tx, c Caller, arn ARN) (bool, error) {
+	_, err := document(tx, c, arn)
+	if KindOf(err) == NotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// cut takes the row that was read beyond the limit off a page; next is the
+// position of the last row kept, 0 when nothing follows.
+func cut[T any](rows []T, limit int, position func(T) int64) ([]T, int64) {
+	if len(rows) <= limit {
+		return rows, 0
+	}
+	return rows[:limit], position(rows[limit-1])
+}

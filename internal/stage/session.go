@@ -1,0 +1,106 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Session is one continuous period in which a stage had participants. It ends
+// when nobody has been connected for the linger; its end is the last leaving.
+type Session struct {
+	No        int64 // order of opening, unique over all sessions
+	Stage     ARN
+	ID        string // "st-" and 13 characters
+	Started   time.Time
+	Ended     time.Time // zero while live
+	LastLeft  time.Time // when the number of connected participants last fell to zero; zero if never
+	Connected int64     // participants connected now
+	NextSeq   int64     // the join sequence number the next newcomer gets; starts at 1
+}
+
+func newSession(arn ARN, now time.Time) Session {
+	return Session{Stage: arn, ID: "st-" + randomID(13), Started: now, NextSeq: 1}
+}
+
+// settle ends a session whose linger has run out, whether or not somebody got
+// round to writing that down.
+func (s *Session) settle(now time.Time, linger time.Duration) {
+	if s.Ended.IsZero() && s.Connected == 0 && !s.LastLeft.IsZero() && !now.Before(s.LastLeft.Add(linger)) {
+		s.Ended = s.LastLeft
+	}
+}
+
+// liveSession reads the stage's live session; ErrNoRow when there is none or
+// its linger has run out.
+func liveSession(tx Tx, arn ARN, linger time.Duration) (Session, error) {
+	live, err := tx.LiveSession(arn)
+	if err != nil {
+		return Session{}, err
+	}
+	live.settle(tx.Now(), linger)
+	if !live.Ended.IsZero() {
+		return Session{}, ErrNoRow
+	}
+	return live, nil
+}
+
+// openSession gives the stage's live session, beginning one if there is none.
+func openSession(tx Tx, arn ARN, linger time.Duration) (Session, error) {
+	live, err := tx.LiveSession(arn)
+	if err != nil && !errors.Is(err, ErrNoRow) {
+		return Session{}, err
+	}
+	if err == nil {
+		live.settle(tx.Now(), linger)
+		if live.Ended.IsZero() {
+			return live, nil
+		}
+		if err := tx.PutSession(&live); err != nil {
+			return Session{}, err
+		}
+	}
+	fresh := newSession(arn, tx.Now())
+	return fresh, tx.PutSession(&fresh)
+}
+
+// Session reads one session of a stage.
+func (s *Service) Session(ctx context.Context, c Caller, arn ARN, id string) (found Session, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		found, err = s.session(tx, c, arn, id)
+		return err
+	})
+	return found, err
+}
+
+func (s *Service) session(tx Tx, c Caller, arn ARN, id string) (Session, error) {
+	if _, err := document(tx, c, arn); err != nil {
+		return Session{}, err
+	}
+	found, err := tx.Session(arn, id)
+	if errors.Is(err, ErrNoRow) {
+		return Session{}, fail(NotFound, "Session %s does not exist on stage %s", id, arn)
+	}
+	found.settle(tx.Now(), s.linger)
+	return found, err
+}
+
+// Sessions lists a stage's sessions, newest first; empty for an unknown stage.
+func (s *Service) Sessions(ctx context.Context, c Caller, arn ARN, p Page) (list []Session, next int64, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		known, err := exists(tx, c, arn)
+		if err != nil || !known {
+			return err
+		}
+		list, err = tx.Sessions(SessionQuery{Stage: arn, Before: p.After, Limit: p.Limit + 1})
+		if err != nil {
+			return err
+		}
+		list, next = cut(list, p.Limit, func(x Session) int64 { return x.No })
+		for i := range list {
+			list[i].settle(tx.Now(), s.linger)
+		}
+		return nil
+	})
+	return list, next, err
+}

@@ -1,0 +1,209 @@
+package stage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// Stage is the durable place people join.
+type Stage struct {
+	ARN             ARN
+	Name            string
+	Tags            map[string]string
+	ActiveSessionID string // "" when no session is live
+	Recording       RecordingConfiguration
+	Endpoints       Endpoints
+}
+
+// NewStage is what CreateStage may say.
+type NewStage struct {
+	Name      string
+	Tags      map[string]string
+	Recording *RecordingChange
+	Tokens    []TokenRequest
+}
+
+// StageChange is what UpdateStage may say; nil leaves a member as it is.
+type StageChange struct {
+	Name      *string
+	Recording *RecordingChange
+}
+
+// stageBody is what a stage's document holds beside its name and tags.
+type stageBody struct {
+	Recording RecordingConfiguration
+}
+
+// CreateStage makes a stage and the tokens asked for with it, all or nothing.
+// Tokens come back in the order of their requests.
+func (s *Service) CreateStage(ctx context.Context, c Caller, n NewStage) (Stage, []IssuedToken, error) {
+	if err := checkTags(n.Tags); err != nil {
+		return Stage{}, nil, err
+	}
+	body := stageBody{Recording: defaultRecording()}
+	if n.Recording != nil {
+		body.Recording.apply(*n.Recording)
+	}
+	arn := ARN{Region: c.Region, Account: c.Account, Type: TypeStage, ID: randomID(12)}
+	tokens, err := s.signAll(ctx, arn, n.Tokens)
+	if err != nil {
+		return Stage{}, nil, err
+	}
+	d := Document{ARN: arn, Name: n.Name, Tags: n.Tags}
+	if d.Body, err = json.Marshal(body); err != nil {
+		return Stage{}, nil, err
+	}
+	err = s.store.Update(ctx, func(tx Tx) error {
+		if err := s.checkQuota(tx, c, TypeStage, s.quotas.Stages); err != nil {
+			return err
+		}
+		// The operation declares no not-found, so an unknown storage configuration is bad input.
+		if err := checkStorage(tx, c, body.Recording, Invalid); err != nil {
+			return err
+		}
+		for _, t := range tokens {
+			if err := reserve(tx, arn, t); err != nil {
+				return err
+			}
+		}
+		return tx.PutDocument(&d)
+	})
+	if err != nil {
+		return Stage{}, nil, err
+	}
+	made, err := s.stage(d, Session{})
+	return made, tokens, err
+}
+
+func (s *Service) signAll(ctx context.Context, arn ARN, requests []TokenRequest) ([]IssuedToken, error) {
+	var now time.Time
+	if err := s.store.View(ctx, func(tx Tx) error { now = tx.Now(); return nil }); err != nil {
+		return nil, err
+	}
+	var tokens []IssuedToken
+	for _, r := range requests {
+		if err := r.check(); err != nil {
+			return nil, err
+		}
+		t, err := s.sign(arn, r, now)
+		if err != nil {
+			return nil, err
+		}
+		tokens = append(tokens, t)
+	}
+	return tokens, nil
+}
+
+func (s *Service) checkQuota(tx Tx, c Caller, typ string, limit int) error {
+	if limit == 0 {
+		return nil
+	}
+	n, err := tx.CountDocuments(typ, c.Account, c.Region)
+	if err == nil && n >= limit {
+		return fail(Quota, "Account %s has %d resources of type %s in region %s, which is the limit", c.Account, n, typ, c.Region)
+	}
+	return err
+}
+
+// stage assembles what the API shows; live is the zero Session if none is.
+func (s *Service) stage(d Document, live Session) (Stage, error) {
+	var body stageBody
+	if err := json.Unmarshal(d.Body, &body); err != nil {
+		return Stage{}, err
+	}
+	return Stage{
+		ARN:             d.ARN,
+		Name:            d.Name,
+		Tags:            d.Tags,
+		ActiveSessionID: live.ID,
+		Recording:       body.Recording,
+		Endpoints:       s.endpoints,
+	}, nil
+}
+
+// Stage reads one stage.
+func (s *Service) Stage(ctx context.Context, c Caller, arn ARN) (found Stage, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		d, err := document(tx, c, arn)
+		if err != nil {
+			return err
+		}
+		found, err = s.withSession(tx, d)
+		return err
+	})
+	return found, err
+}
+
+func (s *Service) withSession(tx Tx, d Document) (Stage, error) {
+	live, err := liveSession(tx, d.ARN, s.linger)
+	if err != nil && !errors.Is(err, ErrNoRow) {
+		return Stage{}, err
+	}
+	return s.stage(d, live)
+}
+
+// Stages lists the caller's stages in order of creation. next is 0 on the last page.
+func (s *Service) Stages(ctx context.Context, c Caller, p Page) (list []Stage, next int64, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		docs, err := tx.Documents(DocumentQuery{Type: TypeStage, Account: c.Account, Region: c.Region, After: p.After, Limit: p.Limit + 1})
+		if err != nil {
+			return err
+		}
+		docs, next = cut(docs, p.Limit, func(d Document) int64 { return d.No })
+		for _, d := range docs {
+			one, err := s.withSession(tx, d)
+			if err != nil {
+				return err
+			}
+			list = append(list, one)
+		}
+		return nil
+	})
+	return list, next, err
+}
+
+// UpdateStage changes a stage and gives it back.
+func (s *Service) UpdateStage(ctx context.Context, c Caller, arn ARN, ch StageChange) (changed Stage, err error) {
+	err = s.store.Update(ctx, func(tx Tx) error {
+		d, err := document(tx, c, arn)
+		if err != nil {
+			return err
+		}
+		if ch.Name != nil {
+			d.Name = *ch.Name
+		}
+		if ch.Recording != nil {
+			if err := s.changeRecording(tx, c, &d, *ch.Recording); err != nil {
+				return err
+			}
+		}
+		if ch != (StageChange{}) {
+			if err := tx.PutDocument(&d); err != nil {
+				return err
+			}
+		}
+		changed, err = s.withSession(tx, d)
+		return err
+	})
+	return changed, err
+}
+
+// DeleteStage ends everyone on the stage and removes it; its history is no
+// longer answered.
+func (s *Service) DeleteStage(ctx context.Context, c Caller, arn ARN) error {
+	err := s.store.Update(ctx, func(tx Tx) error {
+		if _, err := document(tx, c, arn); err != nil {
+			return err
+		}
+		return tx.DeleteDocument(arn) // from here on nobody is let in
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.floor.Clear(ctx, arn, ReasonStageDeleted); err != nil {
+		return err
+	}
+	return closeSession(ctx, s.store, arn)
+}

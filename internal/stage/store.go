@@ -1,0 +1,160 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrNoRow is what a [Tx] answers when the asked-for thing is not stored.
+var ErrNoRow = errors.New("no such row")
+
+// ErrChanged is what [Tx.PutDocument] answers when the stored version is not
+// the one that was read.
+var ErrChanged = errors.New("document was changed meanwhile")
+
+// Store remembers facts. It contains no rule of the domain.
+type Store interface {
+	// View runs fn on one consistent snapshot of committed facts. fn may be
+	// run concurrently with others and must not write.
+	View(ctx context.Context, fn func(Tx) error) error
+
+	// Update runs fn and returns after what it wrote is durable. Updates are
+	// strictly one after another; several may share one commit. An error of fn
+	// undoes all that fn wrote and is returned as it is. fn runs on the
+	// store's goroutine: it must be quick, must not block, and must not call
+	// View or Update. A ctx that ends before fn has started means that fn did
+	// not run; once it has started, Update waits for the outcome.
+	Update(ctx context.Context, fn func(Tx) error) error
+}
+
+// Tx is one transaction. Getters answer [ErrNoRow] when there is nothing; lists
+// answer an empty slice. A Tx is valid until fn returns.
+type Tx interface {
+	// Now is the time at which this transaction began, in UTC with millisecond
+	// precision. It never goes back from one Update to the next.
+	Now() time.Time
+
+	// Document reads one document by its ARN.
+	Document(arn ARN) (Document, error)
+	// Documents lists documents in order of creation.
+	Documents(DocumentQuery) ([]Document, error)
+	// CountDocuments counts all documents of one type of one account and region.
+	CountDocuments(typ, account, region string) (int, error)
+	// PutDocument stores d. No zero inserts and sets d.No, d.Version and
+	// d.Created; otherwise it replaces the row if its version is still
+	// d.Version, counts d.Version up, and fails with ErrChanged if not.
+	PutDocument(d *Document) error
+	// DeleteDocument removes one document; ErrNoRow when there was none.
+	DeleteDocument(arn ARN) error
+
+	// Secret reads a server secret (signing keys) by name.
+	Secret(name string) ([]byte, error)
+	// PutSecret stores a server secret under a name that has none yet.
+	PutSecret(name string, value []byte) error
+
+	// Pass reads what is known of a participant id's permission on a stage.
+	Pass(stage ARN, participantID string) (Pass, error)
+	// PutPass inserts or replaces a pass.
+	PutPass(Pass) error
+
+	// Session reads one session of a stage by its id.
+	Session(stage ARN, id string) (Session, error)
+	// LiveSession reads the one session of the stage that has not ended.
+	LiveSession(stage ARN) (Session, error)
+	// Sessions lists sessions; see SessionQuery for the order.
+	Sessions(SessionQuery) ([]Session, error)
+	// PutSession stores s. No zero inserts and sets s.No. At most one session
+	// of a stage may be without an end.
+	PutSession(s *Session) error
+
+	// Participant reads one participant of a session by id, detail included.
+	Participant(session int64, id string) (Participant, error)
+	// Participants lists participants of a session without their detail, the
+	// newest join sequence first. It costs O(limit) for every filter, at any
+	// depth and any size.
+	Participants(ParticipantQuery) ([]Participant, error)
+	// PutParticipant inserts or replaces (by session and Seq) a participant.
+	// Seq is assigned by the caller. A nil Detail leaves the stored detail as it is.
+	PutParticipant(*Participant) error
+
+	// AppendEvent stores e under the next number of the feed and sets e.No.
+	// Numbers have no gaps and become visible in order.
+	AppendEvent(e *Event) error
+	// Events lists events; see EventQuery for the order.
+	Events(EventQuery) ([]Event, error)
+
+	// Beat notes that the server is alive at Now.
+	Beat() error
+	// LastBeat is the later of the last noted beat and the last event; the
+	// zero time when there is neither.
+	LastBeat() (time.Time, error)
+}
+
+// Document is a resource that is small, rare and read whole: a stage, a public
+// key, a configuration.
+type Document struct {
+	ARN     ARN
+	No      int64 // order of creation, unique over all documents
+	Version int64
+	Created time.Time
+	Name    string
+	Tags    map[string]string
+	Body    []byte // JSON of what is particular to the type
+}
+
+// DocumentQuery selects documents of one type, account and region with No
+// greater than After, ascending, at most Limit.
+type DocumentQuery struct {
+	Type, Account, Region string
+	After                 int64
+	Limit                 int
+}
+
+// Pass is what the server remembers of a participant token: never the token,
+// only that the id was issued or seen, until when that matters, and whether it
+// is barred.
+type Pass struct {
+	Stage         ARN
+	ParticipantID string
+	Expires       time.Time // the row may be forgotten after this
+	Barred        bool
+}
+
+// SessionQuery selects sessions.
+//
+// With Stage set: that stage's sessions, newest first, No less than Before if
+// Before is not zero. With Stage zero: all sessions without an end, oldest
+// first, No greater than After. At most Limit.
+type SessionQuery struct {
+	Stage  ARN
+	Before int64
+	After  int64
+	Limit  int
+}
+
+// ParticipantQuery selects participants of one session, Seq descending, Seq
+// less than Before if Before is not zero, at most Limit. At most one of the
+// filters is set.
+type ParticipantQuery struct {
+	Session   int64
+	Before    int64
+	Limit     int
+	UserID    *string
+	Connected *bool
+	Published *bool
+	Recording *RecordingState
+}
+
+// EventQuery selects events.
+//
+// With Participant set: the events of that participant in that session, newest
+// first, No less than Before if Before is not zero. With Participant "": the
+// feed of all events, oldest first, No greater than After. At most Limit.
+type EventQuery struct {
+	Session     int64
+	Participant string
+	Before      int64
+	After       int64
+	Limit       int
+}

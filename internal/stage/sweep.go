@@ -1,0 +1,248 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const (
+	// sweepBatch bounds what one transaction of a sweep touches.
+	sweepBatch = 200
+	// beatEvery is how often the register notes that it is alive while people
+	// are connected: the precision of the time at which they left if it dies.
+	beatEvery = 5 * time.Second
+)
+
+// Sweep does the register's housekeeping: it ends every session in which
+// nobody has been connected for the linger and, while somebody is, notes that
+// the server is alive. To be called once a second or so.
+func (r *Register) Sweep(ctx context.Context) error {
+	var idle []Session
+	beat := false
+	err := eachLive(ctx, r.store, func(tx Tx, s Session) error {
+		last, err := tx.LastBeat()
+		beat = beat || s.Connected > 0 && tx.Now().Sub(last) >= beatEvery
+		if s.settle(tx.Now(), r.linger); !s.Ended.IsZero() {
+			idle = append(idle, s)
+		}
+		return err
+	})
+	if err != nil || !beat && len(idle) == 0 {
+		return err
+	}
+	return r.store.Update(ctx, func(tx Tx) error {
+		for _, s := range idle {
+			if err := r.endIdle(tx, s); err != nil {
+				return err
+			}
+		}
+		return tx.Beat()
+	})
+}
+
+// endIdle ends a session that was seen idle, unless somebody came meanwhile.
+func (r *Register) endIdle(tx Tx, seen Session) error {
+	s, err := tx.Session(seen.Stage, seen.ID)
+	if err != nil {
+		return err
+	}
+	if s.settle(tx.Now(), r.linger); s.Ended.IsZero() {
+		return nil
+	}
+	return tx.PutSession(&s)
+}
+
+// eachLive shows fn every session without an end, page by page.
+func eachLive(ctx context.Context, store Store, fn func(Tx, Session) error) error {
+	for after := int64(0); ; {
+		n := 0
+		err := store.View(ctx, func(tx Tx) error {
+			list, err := tx.Sessions(SessionQuery{After: after, Limit: sweepBatch})
+			if err != nil {
+				return err
+			}
+			n = len(list)
+			for _, s := range list {
+				after = s.No
+				if err := fn(tx, s); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil || n < sweepBatch {
+			return err
+		}
+	}
+}
+
+// Recover makes the facts true after a crash, before anybody is let in: whoever
+// is still listed CONNECTED gets the STOPPED and LEFT events that are missing,
+// and every live session ends, at the last moment the server is known to have
+// been alive.
+func (r *Register) Recover(ctx context.Context) error {
+	var left []Session
+	err := eachLive(ctx, r.store, func(_ Tx, s Session) error {
+		left = append(left, s)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	died, err := lastActivity(ctx, r.store)
+	if err != nil {
+		return err
+	}
+	for _, s := range left {
+		if err := endSession(ctx, r.store, s, died); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lastActivity is the last sign of life of the process before this one; never
+// later than now, should the clock have been set back.
+func lastActivity(ctx context.Context, store Store) (at time.Time, err error) {
+	err = store.View(ctx, func(tx Tx) error {
+		if at, err = tx.LastBeat(); err != nil {
+			return err
+		}
+		if at.After(tx.Now()) {
+			at = tx.Now()
+		}
+		return nil
+	})
+	return at, err
+}
+
+// closeSession ends the stage's live session, if it has one, now.
+func closeSession(ctx context.Context, store Store, arn ARN) error {
+	var live Session
+	var now time.Time
+	err := store.View(ctx, func(tx Tx) (err error) {
+		now = tx.Now()
+		live, err = tx.LiveSession(arn)
+		return err
+	})
+	if errors.Is(err, ErrNoRow) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return endSession(ctx, store, live, now)
+}
+
+// endSession has everyone leave who is still listed as connected, a batch at a
+// time, and ends the session with the last of them. at is when they left.
+func endSession(ctx context.Context, store Store, s Session, at time.Time) error {
+	for done := false; !done; {
+		err := store.Update(ctx, func(tx Tx) error {
+			fresh, err := tx.Session(s.Stage, s.ID)
+			if err != nil {
+				return err
+			}
+			yes := true
+			rows, err := tx.Participants(ParticipantQuery{Session: s.No, Connected: &yes, Limit: sweepBatch})
+			if err != nil {
+				return err
+			}
+			for _, p := range rows {
+				last, err := leaveFor(tx, fresh, p, at)
+				if err != nil {
+					return err
+				}
+				fresh.Connected--
+				fresh.LastLeft = latest(fresh.LastLeft, last)
+			}
+			if done = len(rows) < sweepBatch; done && fresh.Ended.IsZero() {
+				fresh.Connected = 0
+				fresh.Ended = latest(fresh.LastLeft, fresh.Started)
+			}
+			return tx.PutSession(&fresh)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaveFor writes the facts that a participant can no longer hand in itself:
+// the end of what it was doing, then LEFT. Nothing is dated before the
+// participant's last fact; the date is given back.
+func leaveFor(tx Tx, s Session, p Participant, at time.Time) (time.Time, error) {
+	open, last, err := openFacts(tx, p)
+	if err != nil {
+		return at, err
+	}
+	at = latest(at, last)
+	for _, f := range append(open, Fact{Name: Left}) {
+		err := tx.AppendEvent(&Event{At: at, Stage: s.Stage, Session: s.No, Participant: p.ID, Name: f.Name, Remote: f.Remote})
+		if err != nil {
+			return at, err
+		}
+	}
+	p.Connected = false
+	return at, tx.PutParticipant(&p)
+}
+
+// openFacts gives the facts that end what the participant began since it last
+// joined and did not end, and the time of its last event.
+func openFacts(tx Tx, p Participant) (open []Fact, last time.Time, err error) {
+	events, err := sinceJoined(tx, p)
+	if err != nil {
+		return nil, last, err
+	}
+	ended := map[Fact]bool{}
+	publishing := false
+	for _, e := range events { // newest first, so an end comes before its beginning
+		last = latest(last, e.At)
+		end := Fact{Name: e.Name, Remote: e.Remote}
+		switch e.Name {
+		case PublishStarted:
+			end.Name = PublishStopped
+			publishing = publishing || !ended[end]
+		case SubscribeStarted:
+			end.Name = SubscribeStopped
+			if !ended[end] {
+				open = append(open, end)
+			}
+		}
+		ended[end] = true
+	}
+	if publishing {
+		open = append(open, Fact{Name: PublishStopped})
+	}
+	return open, last, nil
+}
+
+// sinceJoined reads a participant's events back to its last JOINED.
+func sinceJoined(tx Tx, p Participant) ([]Event, error) {
+	var events []Event
+	for before := int64(0); ; {
+		page, err := tx.Events(EventQuery{Session: p.Session, Participant: p.ID, Before: before, Limit: sweepBatch})
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range page {
+			events = append(events, e)
+			if e.Name == Joined {
+				return events, nil
+			}
+			before = e.No
+		}
+		if len(page) < sweepBatch {
+			return events, nil
+		}
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

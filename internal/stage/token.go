@@ -1,0 +1,157 @@
+package stage
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"errors"
+	"time"
+
+	"callboard/internal/token"
+)
+
+// Bounds of a participant token
+// (https://docs.aws.amazon.com/ivs/latest/RealTimeAPIReference/API_CreateParticipantToken.html).
+const (
+	DefaultTokenDuration = 12 * time.Hour
+	MaxTokenDuration     = 14 * 24 * time.Hour
+)
+
+// serverKeyID is the key id of tokens that the server signs itself. It is no
+// ARN, so it cannot be taken for an imported key.
+const serverKeyID = "callboard:1"
+
+// Capability is what a token allows.
+type Capability string
+
+// The capabilities.
+const (
+	Publish   Capability = "PUBLISH"
+	Subscribe Capability = "SUBSCRIBE"
+)
+
+// TokenRequest asks for a participant token. The zero Duration means 12 hours.
+// Nil Capabilities mean all; an empty list means may join only.
+type TokenRequest struct {
+	UserID       string
+	Attributes   map[string]string
+	Capabilities *[]Capability
+	Duration     time.Duration // whole minutes
+}
+
+// IssuedToken is a new token. The server keeps no copy of it.
+type IssuedToken struct {
+	JWT           string
+	ParticipantID string
+	UserID        string
+	Attributes    map[string]string
+	Capabilities  []Capability // without repetition
+	Duration      time.Duration
+	Expires       time.Time
+}
+
+// CreateToken issues a token for a stage.
+func (s *Service) CreateToken(ctx context.Context, c Caller, arn ARN, r TokenRequest) (IssuedToken, error) {
+	if err := r.check(); err != nil {
+		return IssuedToken{}, err
+	}
+	var now time.Time
+	err := s.store.View(ctx, func(tx Tx) error {
+		now = tx.Now()
+		_, err := document(tx, c, arn)
+		return err
+	})
+	if err != nil {
+		return IssuedToken{}, err
+	}
+	issued, err := s.sign(arn, r, now)
+	if err != nil {
+		return IssuedToken{}, err
+	}
+	err = s.store.Update(ctx, func(tx Tx) error {
+		if _, err := document(tx, c, arn); err != nil {
+			return err
+		}
+		return reserve(tx, arn, issued)
+	})
+	return issued, err
+}
+
+// reserve takes the participant id for this token. Ids are unique on a stage.
+func reserve(tx Tx, arn ARN, t IssuedToken) error {
+	_, err := tx.Pass(arn, t.ParticipantID)
+	if err == nil {
+		return fail(Internal, "participant id %s was drawn twice", t.ParticipantID)
+	}
+	if !errors.Is(err, ErrNoRow) {
+		return err
+	}
+	return tx.PutPass(Pass{Stage: arn, ParticipantID: t.ParticipantID, Expires: t.Expires})
+}
+
+// signer holds the server's own token key.
+type signer struct {
+	key *ecdsa.PrivateKey
+	id  string
+}
+
+// sign makes the token itself. It is slow (an ECDSA signature), so it is done
+// outside of any transaction.
+func (s *Service) sign(arn ARN, r TokenRequest, now time.Time) (IssuedToken, error) {
+	t := IssuedToken{
+		ParticipantID: randomID(12),
+		UserID:        r.UserID,
+		Attributes:    r.Attributes,
+		Capabilities:  r.capabilities(),
+		Duration:      r.Duration,
+	}
+	if t.Duration == 0 {
+		t.Duration = DefaultTokenDuration
+	}
+	issuedAt := now.Truncate(time.Second)
+	t.Expires = issuedAt.Add(t.Duration)
+	claims := token.Claims{
+		ParticipantID: t.ParticipantID,
+		UserID:        t.UserID,
+		Attributes:    t.Attributes,
+		Stage:         arn.String(),
+		Topic:         arn.ID,
+		EventsURL:     s.endpoints.Events,
+		WHIPURL:       s.endpoints.WHIP,
+		IssuedAt:      issuedAt,
+		Expires:       t.Expires,
+	}
+	for _, c := range t.Capabilities {
+		claims.Publish = claims.Publish || c == Publish
+		claims.Subscribe = claims.Subscribe || c == Subscribe
+	}
+	var err error
+	t.JWT, err = token.Mint(s.signer.key, s.signer.id, claims)
+	return t, err
+}
+
+func (r TokenRequest) capabilities() []Capability {
+	if r.Capabilities == nil {
+		return []Capability{Publish, Subscribe}
+	}
+	list := []Capability{}
+	for _, want := range *r.Capabilities {
+		seen := false
+		for _, have := range list {
+			seen = seen || have == want
+		}
+		if !seen {
+			list = append(list, want)
+		}
+	}
+	return list
+}
+
+func (r TokenRequest) check() error {
+	if r.Duration < 0 || r.Duration > MaxTokenDuration {
+		return fail(Invalid, "A token lasts between 1 minute and 14 days")
+	}
+	if n := token.AttributeBytes(r.Attributes); n > token.MaxAttributes {
+		return fail(Invalid, "The keys and values of attributes take %d bytes; at most %d are allowed", n, token.MaxAttributes)
+	}
+	return nil
+}
