@@ -1,0 +1,105 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// FuzzDecode decodes anything into the input of any operation. What is
+// accepted keeps all constraints, and decodes to the same again.
+func FuzzDecode(f *testing.F) {
+	operations := table()
+	for i, body := range []string{
+		`{}`, `{"arn":"` + testStage + `"}`, `{"tags":{"a":"b"},"name":null}`, `{"participantTokenConfigurations":[{"duration":1},{}]}`,
+		`{"stageArn":1}`, `[`, `{"capabilities":[null]}`, `{"maxResults":1e3}`, "{\"userId\":\"\\ud800\xff\"}",
+	} {
+		f.Add(uint8(i), body, testStage, "tagKeys=a&tagKeys=b")
+	}
+	f.Fuzz(func(t *testing.T, n uint8, body, resource, query string) {
+		op := operations[int(n)%len(operations)]
+		if op.input == nil {
+			return
+		}
+		r := httptest.NewRequest("POST", "/", nil)
+		r.URL = &url.URL{RawQuery: query}
+		in := compileInput(op.input)
+		one, two := reflect.New(op.input), reflect.New(op.input)
+		err := in.decode(&request{r, []byte(body), resource}, one.Elem())
+		again := in.decode(&request{r, []byte(body), resource}, two.Elem())
+		if fmt.Sprint(err) != fmt.Sprint(again) || !reflect.DeepEqual(one.Interface(), two.Interface()) {
+			t.Errorf("decoded differently: %v, %v", err, again)
+		}
+		if f := toFault(err); err != nil && (f == nil || f.status != 400) {
+			t.Errorf("failed with %v", err)
+		}
+		if err == nil && in.hasBody() && body != "" && !json.Valid([]byte(body)) {
+			t.Errorf("%q was accepted", body)
+		}
+	})
+}
+
+// TestRandomRequestsAreNeverOurFault sends mutilated requests to every
+// operation: whatever they say, the answer must not be a 5xx.
+func TestRandomRequestsAreNeverOurFault(t *testing.T) {
+	t.Parallel()
+	m, w := readModel(t), newWorld(t)
+	arn := w.newStage()
+	session := w.join(arn, "ann").SessionID
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 20 {
+		for _, op := range table() {
+			if op.input == nil {
+				continue
+			}
+			input := m.Operations[op.name].Input.Shape
+			members := m.valid(input).(map[string]any)
+			for name, value := range members {
+				members[name] = mutilate(rng, value, 0.1)
+			}
+			for name, value := range map[string]any{"arn": arn.String(), "stageArn": arn.String(), "sessionId": session} {
+				if _, ok := members[name]; ok && rng.IntN(3) > 0 {
+					members[name] = value
+				}
+			}
+			body, err := json.Marshal(members)
+			w.check(err)
+			if rng.IntN(10) == 0 {
+				body = body[:rng.IntN(len(body))]
+			}
+			path := op.path
+			if path == tagsPath {
+				path += strings.ReplaceAll(arn.String(), "/", "%2F") + "?tagKeys=a"
+			}
+			if got := w.call(op.method, path, string(body)); got.status >= 500 {
+				t.Errorf("%s %s: got %d %s\n%s", op.name, body, got.status, got.body, w.log.String())
+			}
+		}
+	}
+}
+
+// mutilate replaces some parts of a value by something strange.
+func mutilate(rng *rand.Rand, value any, chance float64) any {
+	if rng.Float64() < chance {
+		strange := []any{nil, 0, -1, 1e300, "", "\u0000", strings.Repeat("é", 200), []any{nil}, map[string]any{"": nil}, true, testStage}
+		return strange[rng.IntN(len(strange))]
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		for k, v := range value {
+			if value[k] = mutilate(rng, v, chance); rng.Float64() < chance {
+				delete(value, k)
+			}
+		}
+	case []any:
+		for i, v := range value {
+			value[i] = mutilate(rng, v, chance)
+		}
+	}
+	return value
+}

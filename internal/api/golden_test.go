@@ -1,0 +1,280 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"callboard/internal/stage"
+)
+
+var update = flag.Bool("update", false, "rewrite the files in testdata/golden")
+
+// TestGoldenPairs tells one story, operation by operation, and compares each
+// request and response with its file in testdata/golden/<operation>. What is
+// random is replaced by a name for it.
+func TestGoldenPairs(t *testing.T) {
+	t.Parallel()
+	g := &golden{world: newWorld(t), seen: map[string]bool{}, told: map[string]bool{}, count: map[string]int{}}
+	g.tellStages()
+	g.tellParticipants()
+	g.tellPublicKeys()
+	g.tellTags()
+	g.tellTheEnd()
+	for _, op := range table() {
+		if op.input != nil && !g.told[op.name] {
+			t.Errorf("%s has no golden pair", op.name)
+		}
+	}
+	g.findStrays()
+}
+
+type golden struct {
+	*world
+	seen  map[string]bool // files
+	told  map[string]bool // operations
+	names []string        // what is random, and its name, by turns
+	count map[string]int
+}
+
+func (g *golden) tellStages() {
+	g.tell("CreateStage", "minimal", `{}`)
+	g.tell("CreateStage", "everything", `{"name":"town-hall","tags":{"team":"a & b","cost":""},`+
+		`"autoParticipantRecordingConfiguration":{"storageConfigurationArn":"","mediaTypes":["AUDIO_ONLY"]},`+
+		`"participantTokenConfigurations":[{},{"duration":1,"userId":"ann <é>","attributes":{"k":"v"},"capabilities":["SUBSCRIBE"]},{"capabilities":[]}]}`)
+	g.tell("CreateStage", "unknown storage configuration", `{"autoParticipantRecordingConfiguration":{"storageConfigurationArn":`+
+		`"arn:aws:ivs:eu-west-1:123456789012:storage-configuration/AbCdEfGhIjKl"}}`)
+	g.tell("CreateStage", "bad token", `{"participantTokenConfigurations":[{"duration":0}]}`)
+	g.tell("CreateStage", "attributes too large", `{"participantTokenConfigurations":[{"attributes":{"k":"`+strings.Repeat("v", 1024)+`"}}]}`)
+	g.tell("CreateStage", "reserved tag", `{"tags":{"aws:team":"a"}}`)
+	g.tell("GetStage", "unknown", `{"arn":"`+testStage+`"}`)
+	g.tell("GetStage", "another region", `{"arn":"arn:aws:ivs:us-east-1:123456789012:stage/AbCdEfGhIjKl"}`)
+	g.tell("GetStage", "another account", `{"arn":"arn:aws:ivs:eu-west-1:210987654321:stage/AbCdEfGhIjKl"}`)
+	g.tell("GetStage", "no arn", `{}`)
+	g.tell("ListStages", "first page", `{"maxResults":1}`)
+	g.tell("ListStages", "last page", `{"maxResults":1,"nextToken":"{next1}"}`)
+	g.tell("ListStages", "bad token", `{"nextToken":"AAAA"}`)
+	g.tell("UpdateStage", "name", `{"arn":"{stage1}","name":"renamed"}`)
+	g.tell("UpdateStage", "recording", `{"arn":"{stage1}","autoParticipantRecordingConfiguration":`+
+		`{"storageConfigurationArn":"","recordingReconnectWindowSeconds":30,"hlsConfiguration":{"targetSegmentDurationSeconds":4}}}`)
+	g.tell("UpdateStage", "nothing", `{"arn":"{stage1}"}`)
+	g.tell("UpdateStage", "unknown", `{"arn":"`+testStage+`","name":"x"}`)
+	g.tell("CreateParticipantToken", "defaults", `{"stageArn":"{stage1}"}`)
+	g.tell("CreateParticipantToken", "everything", `{"stageArn":"{stage1}","duration":20160,"userId":"bob",`+
+		`"attributes":{"a":"b"},"capabilities":["PUBLISH","PUBLISH"]}`)
+	g.tell("CreateParticipantToken", "unknown stage", `{"stageArn":"`+testStage+`"}`)
+	g.tell("CreateParticipantToken", "unknown capability", `{"stageArn":"{stage1}","capabilities":["DANCE"]}`)
+}
+
+func (g *golden) tellParticipants() {
+	arn, err := stage.ParseARN(g.actual("{stage1}"))
+	g.check(err)
+	ann := g.join(arn, "ann")
+	g.names = append(g.names, ann.ParticipantID, "{ann}")
+	g.name("session", ann.SessionID)
+	g.pass(time.Second)
+	bob := g.join(arn, "bob <é>")
+	g.names = append(g.names, bob.ParticipantID, "{bob}")
+	g.pass(440 * time.Millisecond)
+	g.record(ann, stage.Fact{Name: stage.PublishStarted, Protocol: stage.ProtocolWHIP})
+	g.record(bob, stage.Fact{Name: stage.SubscribeStarted, Remote: ann.ParticipantID},
+		stage.Fact{Name: stage.PublishError, Error: stage.InsufficientCapabilities})
+	g.pass(time.Minute)
+	g.record(bob, stage.Fact{Name: stage.SubscribeStopped, Remote: ann.ParticipantID}, stage.Fact{Name: stage.Left})
+
+	session := `"stageArn":"{stage1}","sessionId":"` + ann.SessionID + `"`
+	g.tell("GetStage", "live", `{"arn":"{stage1}"}`)
+	g.tell("GetStageSession", "live", `{`+session+`}`)
+	g.tell("GetStageSession", "unknown", `{"stageArn":"{stage1}","sessionId":"st-1CVugbu2cf2n8"}`)
+	g.tell("GetStageSession", "short id", `{"stageArn":"{stage1}","sessionId":"st-"}`)
+	g.tell("ListParticipants", "all", `{`+session+`}`)
+	g.tell("ListParticipants", "first page", `{`+session+`,"maxResults":1}`)
+	g.tell("ListParticipants", "last page", `{`+session+`,"maxResults":100,"nextToken":"{next2}"}`)
+	g.tell("ListParticipants", "token of another question", `{`+session+`,"filterByPublished":true,"nextToken":"{next2}"}`)
+	g.tell("ListParticipants", "published", `{`+session+`,"filterByPublished":true}`)
+	g.tell("ListParticipants", "never published", `{`+session+`,"filterByPublished":false}`)
+	g.tell("ListParticipants", "disconnected", `{`+session+`,"filterByState":"DISCONNECTED"}`)
+	g.tell("ListParticipants", "user id", `{`+session+`,"filterByUserId":"ann"}`)
+	g.tell("ListParticipants", "no user id", `{`+session+`,"filterByUserId":""}`)
+	g.tell("ListParticipants", "being recorded", `{`+session+`,"filterByRecordingState":"ACTIVE"}`)
+	g.tell("ListParticipants", "not recorded", `{`+session+`,"filterByRecordingState":"DISABLED"}`)
+	g.tell("ListParticipants", "two filters", `{`+session+`,"filterByPublished":false,"filterByUserId":""}`)
+	g.tell("ListParticipants", "null is no filter", `{`+session+`,"filterByPublished":null,"filterByUserId":"ann"}`)
+	g.tell("ListParticipants", "unknown session", `{"stageArn":"{stage1}","sessionId":"st-1CVugbu2cf2n8"}`)
+	g.tell("ListParticipants", "unknown stage", `{"stageArn":"`+testStage+`","sessionId":"st-1CVugbu2cf2n8"}`)
+	g.tell("ListParticipants", "nothing said", `{}`)
+	g.tell("GetParticipant", "publisher", `{`+session+`,"participantId":"{ann}"}`)
+	g.tell("GetParticipant", "subscriber", `{`+session+`,"participantId":"{bob}"}`)
+	g.tell("GetParticipant", "never joined", `{`+session+`,"participantId":"{participant1}"}`)
+	g.tell("GetParticipant", "self-signed id", `{`+session+`,"participantId":"seat_1-A"}`)
+	g.tell("ListParticipantEvents", "all", `{`+session+`,"participantId":"{bob}"}`)
+	g.tell("ListParticipantEvents", "first page", `{`+session+`,"participantId":"{bob}","maxResults":2}`)
+	g.tell("ListParticipantEvents", "second page", `{`+session+`,"participantId":"{bob}","maxResults":2,"nextToken":"{next3}"}`)
+	g.tell("ListParticipantEvents", "unknown participant", `{`+session+`,"participantId":"nobody"}`)
+	g.tell("DisconnectParticipant", "present", `{"stageArn":"{stage1}","participantId":"{ann}","reason":"be nice"}`)
+	g.tell("DisconnectParticipant", "unknown", `{"stageArn":"{stage1}","participantId":"nobody"}`)
+
+	g.record(ann, stage.Fact{Name: stage.PublishStopped}, stage.Fact{Name: stage.Left})
+	g.pass(time.Hour)
+	g.name("session", g.join(arn, "carl").SessionID)
+	g.tell("ListStageSessions", "all", `{"stageArn":"{stage1}"}`)
+	g.tell("ListStageSessions", "unknown stage", `{"stageArn":"`+testStage+`"}`)
+	g.tell("GetStageSession", "ended", `{`+session+`}`)
+}
+
+func (g *golden) tellPublicKeys() {
+	material, err := json.Marshal(testPEM)
+	g.check(err)
+	g.tell("ImportPublicKey", "named", `{"name":"mine","tags":{"a":"b"},"publicKeyMaterial":`+string(material)+`}`)
+	g.tell("ImportPublicKey", "again", `{"publicKeyMaterial":`+string(material)+`}`)
+	g.tell("ImportPublicKey", "not a key", `{"publicKeyMaterial":"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"}`)
+	g.tell("ImportPublicKey", "not PEM", `{"publicKeyMaterial":"AAAA"}`)
+	g.tell("GetPublicKey", "known", `{"arn":"{key1}"}`)
+	g.tell("GetPublicKey", "unknown", `{"arn":"arn:aws:ivs:eu-west-1:123456789012:public-key/f99cde61-c2b0-4df3-8941-ca7d38acca1a"}`)
+	g.tell("ListPublicKeys", "all", `{}`)
+}
+
+func (g *golden) tellTags() {
+	tags := "/tags/" + strings.NewReplacer(":", "%3A", "/", "%2F").Replace(g.actual("{stage1}"))
+	g.request("TagResource", "two", "POST", tags, `{"tags":{"team":"a","Team":""}}`)
+	g.request("TagResource", "none", "POST", tags, `{"tags":{}}`)
+	g.request("TagResource", "absent", "POST", tags, `{}`)
+	g.request("TagResource", "reserved", "POST", tags, `{"tags":{"aws:x":"y"}}`)
+	g.request("TagResource", "unknown", "POST", "/tags/"+testStage, `{"tags":{"a":"b"}}`)
+	g.request("TagResource", "not taggable", "POST", "/tags/arn:aws:ivs:eu-west-1:123456789012:channel/AbCdEfGhIjKl", `{"tags":{"a":"b"}}`)
+	g.request("ListTagsForResource", "two", "GET", tags, "")
+	g.request("UntagResource", "one of two", "DELETE", tags+"?tagKeys=team&tagKeys=not%20there", "")
+	g.request("UntagResource", "no keys", "DELETE", tags, "")
+	g.request("UntagResource", "empty key", "DELETE", tags+"?tagKeys=a&tagKeys=", "")
+	g.request("UntagResource", "unknown", "DELETE", "/tags/"+testStage+"?tagKeys=a", "")
+	g.request("ListTagsForResource", "one", "GET", tags, "")
+	g.request("ListTagsForResource", "malformed", "GET", "/tags/stage", "")
+	g.request("ListTagsForResource", "unknown", "GET", "/tags/"+testStage, "")
+}
+
+func (g *golden) tellTheEnd() {
+	g.tell("DeletePublicKey", "known", `{"arn":"{key1}"}`)
+	g.tell("DeletePublicKey", "unknown", `{"arn":"{key1}"}`)
+	g.tell("DeleteStage", "known", `{"arn":"{stage1}"}`)
+	g.tell("DeleteStage", "unknown", `{"arn":"{stage1}"}`)
+	g.tell("StartComposition", "not available", `{"stageArn":"{stage1}"}`)
+}
+
+// tell tells one request to an operation of the usual kind.
+func (g *golden) tell(operation, name, body string) {
+	g.t.Helper()
+	g.request(operation, name, "POST", "/"+operation, body)
+}
+
+// request sends one request, in which names stand for what is random, and
+// compares it and its response with the file.
+func (g *golden) request(operation, name, method, path, body string) {
+	g.t.Helper()
+	g.told[operation] = true
+	sent := g.actual(body)
+	if stray := strayName.FindString(sent); stray != "" {
+		g.t.Fatalf("%s: nothing has the name %s", operation, stray)
+	}
+	got := g.call(method, path, sent)
+	g.checkDeclared(operation, got.code())
+	g.learn(got.body)
+	file := filepath.Join("testdata", "golden", operation, strings.ReplaceAll(name, " ", "-")+".txt")
+	if g.seen[file] {
+		g.t.Fatalf("%s is told twice", file)
+	}
+	g.seen[file] = true
+	text := g.named(fmt.Sprintf("%s %s\n%s\n%s\n%s", method, path, indent(body),
+		strings.TrimSpace(fmt.Sprint(got.status, " ", got.code())), indent(got.body)))
+	if *update {
+		g.check(os.MkdirAll(filepath.Dir(file), 0o755))
+		g.check(os.WriteFile(file, []byte(text), 0o644))
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil || string(want) != text {
+		g.t.Errorf("%s: got\n%s\nwant\n%s", file, text, want)
+	}
+}
+
+var strayName = regexp.MustCompile(`\{[a-z]+[0-9]*\}`)
+
+// checkDeclared requires that the operation declares the error it answered.
+func (g *golden) checkDeclared(operation, code string) {
+	for _, op := range table() {
+		if op.name == operation && op.input != nil && !slices.Contains(append(op.errors, "", validation, accessDenied), code) {
+			g.t.Errorf("%s answered %s and does not declare it", operation, code)
+		}
+	}
+}
+
+func indent(body string) string {
+	var b bytes.Buffer
+	if json.Indent(&b, []byte(body), "", "  ") != nil {
+		return body
+	}
+	return b.String() + "\n"
+}
+
+// random finds what the server drew by lot.
+var random = []struct {
+	kind string
+	re   *regexp.Regexp
+}{
+	{"stage", regexp.MustCompile(`"arn":"([^"]*:stage/[^"]*)"`)},
+	{"key", regexp.MustCompile(`"arn":"([^"]*:public-key/[^"]*)"`)},
+	{"participant", regexp.MustCompile(`"participantId":"([A-Za-z0-9]{12})"`)},
+	{"jwt", regexp.MustCompile(`"token":"([^"]*)"`)},
+	{"next", regexp.MustCompile(`"nextToken":"([^"]*)"`)},
+}
+
+func (g *golden) learn(body string) {
+	for _, r := range random {
+		for _, found := range r.re.FindAllStringSubmatch(body, -1) {
+			g.name(r.kind, found[1])
+		}
+	}
+}
+
+// name gives a number to something random that has none.
+func (g *golden) name(kind, actual string) {
+	if slices.Contains(g.names, actual) {
+		return
+	}
+	g.count[kind]++
+	g.names = append(g.names, actual, fmt.Sprintf("{%s%d}", kind, g.count[kind]))
+}
+
+// named puts names for what is random, also where a path spells it escaped.
+func (g *golden) named(text string) string {
+	text = strings.NewReplacer(g.names...).Replace(text)
+	for i := 0; i < len(g.names); i += 2 {
+		escaped := strings.NewReplacer(":", "%3A", "/", "%2F").Replace(g.names[i])
+		text = strings.ReplaceAll(text, escaped, g.names[i+1])
+	}
+	return text
+}
+
+func (g *golden) actual(text string) string {
+	back := slices.Clone(g.names)
+	slices.Reverse(back)
+	return strings.NewReplacer(back...).Replace(text)
+}
+
+// findStrays finds files that nobody tells any more.
+func (g *golden) findStrays() {
+	files, err := filepath.Glob("testdata/golden/*/*.txt")
+	g.check(err)
+	for _, file := range files {
+		if !g.seen[file] {
+			g.t.Errorf("%s is no longer told", file)
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"callboard/internal/stage"
+)
+
+// operation is one row of the table.
+type operation struct {
+	name, method, path string
+	errors             []string     // the errors it may answer besides the common ones
+	input, output      reflect.Type // nil when this server does not have the operation
+
+	// serve decodes, runs and encodes; it appends the response to buf.
+	serve func(ctx context.Context, a *API, c stage.Caller, r *request, buf []byte) ([]byte, error)
+}
+
+// nothing is the output of an operation that answers with an empty body.
+type nothing struct{}
+
+// appender is an output with a faster way to JSON than reflection.
+type appender interface {
+	appendJSON(b []byte) []byte
+}
+
+// op makes a row from a method of the API. The constraints are compiled from
+// the `check` tags of In; a wrong tag panics here, thus in the first test.
+func op[In, Out any](name string, run func(*API, context.Context, stage.Caller, *In) (*Out, error), errors ...string) operation {
+	in := compileInput(reflect.TypeFor[In]())
+	return operation{
+		name: name, method: http.MethodPost, path: "/" + name, errors: errors,
+		input: reflect.TypeFor[In](), output: reflect.TypeFor[Out](),
+		serve: func(ctx context.Context, a *API, c stage.Caller, r *request, buf []byte) ([]byte, error) {
+			if err := r.checkMedia(in.hasBody()); err != nil {
+				return nil, err
+			}
+			input := new(In)
+			if err := in.decode(r, reflect.ValueOf(input).Elem()); err != nil {
+				return nil, err
+			}
+			output, err := run(a, ctx, c, input)
+			if err != nil {
+				return nil, err
+			}
+			return encode(buf, output)
+		},
+	}
+}
+
+// at moves a row to another method and path.
+func (o operation) at(method, path string) operation {
+	o.method, o.path = method, path
+	return o
+}
+
+// unavailable makes a row for an operation that this server does not have.
+// 501 is a status that no SDK tries again.
+func unavailable(name string) operation {
+	err := frontDoor(http.StatusNotImplemented, "OperationNotSupportedException",
+		"The operation "+name+" is not supported: this server does not have it yet.")
+	return operation{
+		name: name, method: http.MethodPost, path: "/" + name,
+		serve: func(context.Context, *API, stage.Caller, *request, []byte) ([]byte, error) { return nil, err },
+	}
+}

@@ -1,0 +1,87 @@
+package api
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+
+	"callboard/internal/stage"
+)
+
+// page is what every paged operation takes.
+type page struct {
+	NextToken  string `json:"nextToken" check:"next"`
+	MaxResults *int   `json:"maxResults" check:"min=1,max=100"`
+}
+
+const defaultResults = 50
+
+// question is all that a page token must not outlive: the operation, who asks
+// where, and what is asked. Only maxResults may change from page to page.
+type question []string
+
+func ask(operation string, c stage.Caller, about ...string) question {
+	return append(question{operation, c.Account, c.Region}, about...)
+}
+
+// A page token is base64url, without padding, of
+//
+//	1 byte    version
+//	8 bytes   position, big-endian
+//	16 bytes  HMAC-SHA-256 over the 9 bytes above and the question, truncated
+//
+// The position says where the next page begins, not how much came before, so
+// rows that come or go meanwhile neither repeat nor hide others.
+const (
+	tokenVersion = 1
+	tokenHead    = 1 + 8
+	tokenLen     = tokenHead + 16
+)
+
+// openPage turns the page of a request into one of the domain.
+func (a *API) openPage(p page, q question) (stage.Page, error) {
+	out := stage.Page{Limit: defaultResults}
+	if p.MaxResults != nil {
+		out.Limit = *p.MaxResults
+	}
+	if p.NextToken == "" {
+		return out, nil
+	}
+	encoding := base64.RawURLEncoding.Strict()
+	if len(p.NextToken) != encoding.EncodedLen(tokenLen) {
+		return stage.Page{}, errToken
+	}
+	token, err := encoding.DecodeString(p.NextToken)
+	if err != nil || len(token) != tokenLen || token[0] != tokenVersion {
+		return stage.Page{}, errToken
+	}
+	if !hmac.Equal(token, a.signToken(token[:tokenHead:tokenHead], q)) {
+		return stage.Page{}, errToken
+	}
+	out.After = int64(binary.BigEndian.Uint64(token[1:]))
+	return out, nil
+}
+
+// nextToken gives the token of the page that begins after a position; "" when
+// there is none.
+func (a *API) nextToken(position int64, q question) string {
+	if position == 0 {
+		return ""
+	}
+	head := binary.BigEndian.AppendUint64([]byte{tokenVersion}, uint64(position))
+	return base64.RawURLEncoding.EncodeToString(a.signToken(head, q))
+}
+
+// signToken appends the authentication code to the head of a token.
+func (a *API) signToken(head []byte, q question) []byte {
+	mac := hmac.New(sha256.New, a.o.PageKey)
+	mac.Write(head)
+	for _, part := range q { // with its length, so that parts cannot flow into each other
+		mac.Write(binary.AppendUvarint(nil, uint64(len(part))))
+		mac.Write([]byte(part))
+	}
+	return mac.Sum(head)[:tokenLen]
+}
+
+var errToken = invalid("Invalid nextToken")
