@@ -1,0 +1,17 @@
+// Package live knows who is here, in this process.
+//
+// The [Floor] gives each participant one goroutine. It owns everything the
+// participant has here, its legs: at most one presence socket ([Attendance]), one
+// publication, and one subscription per publisher ([Media]). Whatever happens to a
+// leg is posted to that goroutine's mailbox, and it alone hands the
+// participant's facts to the [stage.Register]. So facts of one participant are
+// written in the order in which they happened, JOINED and LEFT alternate, and
+// what follows from one cause, such as the end of the last leg, is one transaction.
+//
+// A participant is connected while at least one leg is alive: a socket from the
+// moment it is let in, media from the moment DTLS is up.
+//
+// What the people on one stage may see of each other is kept by that stage's cast,
+// which learns of a fact only after it was recorded. Lookers are woken and
+// come to read; nothing is queued for them, so a slow one costs nobody anything.
+package live

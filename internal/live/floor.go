@@ -1,0 +1,283 @@
+package live
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"callboard/internal/sfu"
+	"callboard/internal/stage"
+)
+
+// Options are what a Floor is built from. Zero numbers stand for the defaults.
+type Options struct {
+	Register *stage.Register
+	Engine   *sfu.Engine
+	Log      *slog.Logger // nil logs nothing
+
+	// ListViewersUpTo is the number of connected participants up to which people
+	// who do not publish are shown to others; 100 by default, negative for never.
+	ListViewersUpTo int
+	// MaxSubscriptions bounds what one participant may watch at once; 64 by default.
+	MaxSubscriptions int
+	// Hold is how long a subscription waits for its publisher to publish again; 10 s by default.
+	Hold time.Duration
+	// ResumeWindow is how long a second socket has to prove that it continues the first; 2 s by default.
+	ResumeWindow time.Duration
+	// Tick is how often [stage.Register.Sweep] is called; 1 s by default.
+	Tick time.Duration
+	// Farewell bounds how long Run takes to write down that everybody left; 10 s by default.
+	Farewell time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	o.ListViewersUpTo = cmp.Or(o.ListViewersUpTo, 100)
+	o.MaxSubscriptions = cmp.Or(o.MaxSubscriptions, 64)
+	o.Hold = cmp.Or(o.Hold, 10*time.Second)
+	o.ResumeWindow = cmp.Or(o.ResumeWindow, 2*time.Second)
+	o.Tick = cmp.Or(o.Tick, time.Second)
+	o.Farewell = cmp.Or(o.Farewell, 10*time.Second)
+	return o
+}
+
+// key names one participant of one stage.
+type key struct {
+	stage stage.ARN
+	id    string
+}
+
+// Floor is everybody who is here. Its methods are safe for concurrent use. It
+// implements [stage.Floor].
+type Floor struct {
+	Options
+	facts  context.Context // for writing facts; ends when Run gives up on writing them
+	giveUp context.CancelFunc
+	actors sync.WaitGroup
+	count  struct{ participants, sockets, publications, subscriptions atomic.Int64 }
+
+	mu      sync.Mutex
+	closed  bool
+	people  map[key]*participant
+	casts   map[stage.ARN]*cast
+	media   map[string]*Media
+	highest int64 // the last version of any cast that is no more
+}
+
+var _ stage.Floor = (*Floor)(nil)
+
+// Open makes an empty floor. Run must be called for it to end.
+func Open(o Options) *Floor {
+	f := &Floor{
+		Options: o.withDefaults(),
+		people:  make(map[key]*participant),
+		casts:   make(map[stage.ARN]*cast),
+		media:   make(map[string]*Media),
+	}
+	f.facts, f.giveUp = context.WithCancel(context.Background())
+	return f
+}
+
+// Run has the register sweep now and then until ctx ends. Then it lets nobody in
+// any more, ends everybody's presence with [stage.ReasonUnknown], and returns
+// when their leaving is recorded, or an error if that took too long.
+func (f *Floor) Run(ctx context.Context) error {
+	tick := time.NewTicker(f.Tick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return f.farewell()
+		case <-tick.C:
+			if err := f.Register.Sweep(ctx); err != nil && ctx.Err() == nil {
+				f.Log.Error("sweeping failed", "error", err)
+			}
+		}
+	}
+}
+
+func (f *Floor) farewell() error {
+	ctx, cancel := context.WithTimeout(context.Background(), f.Farewell)
+	defer cancel()
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	err := f.dismiss(ctx, func(key) bool { return true }, func(p *participant) {
+		p.shut = true
+		p.endAll(stage.ReasonUnknown, "")
+	})
+	if err != nil {
+		err = fmt.Errorf("recording that everybody left: %w", err)
+	}
+	f.giveUp()
+	f.actors.Wait()
+	return err
+}
+
+// Disconnect implements [stage.Floor].
+func (f *Floor) Disconnect(ctx context.Context, arn stage.ARN, participantID string, reason stage.Reason, text string) error {
+	p := f.find(key{arn, participantID})
+	if p == nil {
+		return nil
+	}
+	return p.do(ctx, func() { p.endAll(reason, text) })
+}
+
+// Clear implements [stage.Floor].
+func (f *Floor) Clear(ctx context.Context, arn stage.ARN, reason stage.Reason) error {
+	here := func(k key) bool { return k.stage == arn }
+	return f.dismiss(ctx, here, func(p *participant) { p.endAll(reason, "") })
+}
+
+// dismiss has everybody who matches end their presence, all at the same time, and waits.
+func (f *Floor) dismiss(ctx context.Context, match func(key) bool, end func(*participant)) error {
+	f.mu.Lock()
+	var matching []*participant
+	for k, p := range f.people {
+		if match(k) {
+			p.requests++
+			matching = append(matching, p)
+		}
+	}
+	f.mu.Unlock()
+	var pending []<-chan struct{}
+	for _, p := range matching {
+		pending = append(pending, p.request(func() { end(p) }))
+	}
+	for _, done := range pending {
+		if err := wait(ctx, done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Media finds a publication or subscription by its id while it lasts.
+func (f *Floor) Media(id string) (*Media, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m, ok := f.media[id]
+	return m, ok
+}
+
+// Stats says how many of what are here now.
+type Stats struct {
+	Participants  int // connected
+	Sockets       int
+	Publications  int // with DTLS up
+	Subscriptions int // with DTLS up
+}
+
+// Stats counts who is here.
+func (f *Floor) Stats() Stats {
+	return Stats{
+		Participants:  int(f.count.participants.Load()),
+		Sockets:       int(f.count.sockets.Load()),
+		Publications:  int(f.count.publications.Load()),
+		Subscriptions: int(f.count.subscriptions.Load()),
+	}
+}
+
+var errClosed = &stage.Error{Kind: stage.Quota, Message: "The server is shutting down"}
+
+// enter finds or starts the participant's goroutine for a request that comes in.
+func (f *Floor) enter(a stage.Admission) (*participant, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil, errClosed
+	}
+	k := key{a.Stage, a.ParticipantID}
+	p := f.people[k]
+	if p == nil {
+		p = newParticipant(f, k)
+		f.people[k] = p
+		f.actors.Go(p.run)
+	}
+	p.requests++
+	return p, nil
+}
+
+// find is enter for requests that make sense only for someone who is here; nil if not.
+func (f *Floor) find(k key) *participant {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := f.people[k]
+	if p != nil {
+		p.requests++
+	}
+	return p
+}
+
+// retire takes an idle participant off the floor, unless a request is on its way to it.
+func (f *Floor) retire(p *participant) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if p.requests > 0 {
+		return false
+	}
+	delete(f.people, p.key)
+	return true
+}
+
+// show puts a participant who has just joined into the cast of its stage.
+func (f *Floor) show(arn stage.ARN, joined Person) *person {
+	f.mu.Lock()
+	c := f.casts[arn]
+	if c == nil {
+		// Beginning at the time of day keeps the numbers growing for a client
+		// that comes back after a restart.
+		c = newCast(f.ListViewersUpTo, max(time.Now().Unix(), f.highest))
+		f.casts[arn] = c
+	}
+	c.members++
+	f.mu.Unlock()
+	return c.add(joined)
+}
+
+// hide takes a participant who has left out of the cast of its stage.
+func (f *Floor) hide(arn stage.ARN, who *person) {
+	version := who.cast.remove(who)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if who.cast.members--; who.cast.members == 0 {
+		delete(f.casts, arn)
+		f.highest = max(f.highest, version)
+	}
+}
+
+// person finds somebody who is connected to a stage; nil if nobody by that id is.
+func (f *Floor) person(arn stage.ARN, id string) *person {
+	f.mu.Lock()
+	c := f.casts[arn]
+	f.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	return c.find(id)
+}
+
+func (f *Floor) list(m *Media) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.media[m.id] = m
+}
+
+func (f *Floor) unlist(m *Media) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.media, m.id)
+}
+
+// unguessable gives 128 random bits as text that is safe in a URL.
+func unguessable() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}

@@ -1,0 +1,179 @@
+package live
+
+import (
+	"context"
+	"time"
+
+	"callboard/internal/sfu"
+	"callboard/internal/stage"
+)
+
+// Media is one WebRTC leg of a participant: its publication, or a subscription
+// to one publisher. Its methods are safe for concurrent use.
+type Media struct {
+	id     string
+	owner  *participant
+	target string // the publisher's id; "" for the owner's publication
+	number uint64 // age among the owner's legs
+	peer   peer
+
+	admission stage.Admission
+	client    stage.Client
+
+	// All below belongs to the owner's goroutine.
+	alive   bool // DTLS is up and the owner joined
+	started bool // RTP flows or has flowed, and this is recorded
+	ended   bool
+
+	publication  *sfu.Publication  // of a publication
+	subscription *sfu.Subscription // of a subscription, as are all below
+	publisher    *person
+	source       *sfu.Publication // attached to; nil while the publisher does not publish
+	waits        int              // how often it has waited for the publisher
+	hold         *time.Timer      // ends the latest wait
+}
+
+// peer is what publications and subscriptions have in common.
+type peer interface {
+	Close()
+	Patch(sfu.Fragment) (sfu.Fragment, error)
+	ETag() string
+}
+
+// ID is the unguessable name of this media session.
+func (m *Media) ID() string { return m.id }
+
+// ETag identifies the ICE session, without quotes.
+func (m *Media) ETag() string { return m.peer.ETag() }
+
+// Patch adds remote candidates or restarts ICE; see [sfu.Fragment].
+func (m *Media) Patch(f sfu.Fragment) (sfu.Fragment, error) { return m.peer.Patch(f) }
+
+// Owner names the participant that it belongs to.
+func (m *Media) Owner() (stage.ARN, string) { return m.owner.key.stage, m.owner.key.id }
+
+// Close ends the leg and returns after what follows from it is recorded.
+func (m *Media) Close(ctx context.Context) error {
+	p := m.owner.floor.find(m.owner.key)
+	if p == nil {
+		return nil
+	}
+	return p.do(ctx, func() {
+		if p == m.owner && !m.ended {
+			p.endMedia(m)
+		}
+	})
+}
+
+// notify has what the peer tells posted to the owner.
+func (m *Media) notify() sfu.Notify {
+	p := m.owner
+	return sfu.Notify{
+		Connected: func() { p.post(func() { p.connected(m) }) },
+		Media:     func() { p.post(func() { p.flowing(m) }) },
+		Closed:    func(err error) { p.post(func() { p.closed(m, err) }) },
+	}
+}
+
+func (p *participant) newMedia(a stage.Admission, c stage.Client, target string) *Media {
+	return &Media{
+		id:        unguessable(),
+		owner:     p,
+		target:    target,
+		number:    p.number(),
+		admission: a,
+		client:    c,
+	}
+}
+
+// number gives legs their age.
+func (p *participant) number() uint64 {
+	p.last++
+	return p.last
+}
+
+// take makes m one of the participant's legs. An older one for the same
+// purpose that is still not connected has no use any more.
+func (p *participant) take(m *Media) {
+	var stale []*Media
+	for other := range p.media {
+		if other.target == m.target && !other.alive {
+			stale = append(stale, other)
+		}
+	}
+	p.media[m] = struct{}{}
+	p.floor.list(m)
+	p.endMedia(stale...)
+	p.describe(m.client)
+}
+
+// connected: DTLS is up. From here on the leg counts, and it takes the place
+// of an older one.
+func (p *participant) connected(m *Media) {
+	if m.ended {
+		return
+	}
+	if err := p.join(p.floor.facts, m.admission, m.client); err != nil {
+		p.log.Warn("media connected but its participant could not join", "error", err)
+		p.endMedia(m)
+		return
+	}
+	m.alive = true
+	m.gauge().Add(1)
+	var surplus []*Media
+	for other := range p.media {
+		if other == m || other.target != m.target {
+			continue
+		}
+		if other.number < m.number {
+			surplus = append(surplus, other)
+		} else if other.alive {
+			surplus = append(surplus, m)
+		}
+	}
+	p.endMedia(surplus...)
+}
+
+// flowing: the first packet came in, or went out.
+func (p *participant) flowing(m *Media) {
+	if m.ended || m.started {
+		return
+	}
+	if m.target != "" {
+		p.record(stage.Fact{Name: stage.SubscribeStarted, Remote: m.target})
+		m.started = true
+		return
+	}
+	p.record(stage.Fact{Name: stage.PublishStarted, Protocol: stage.ProtocolWHIP})
+	m.started = true
+	p.self.publish(m.publication)
+}
+
+// closed: the peer ended by itself.
+func (p *participant) closed(m *Media, err error) {
+	if m.ended {
+		return
+	}
+	if err != nil {
+		p.log.Debug("media lost", "publisher", m.target, "error", err)
+	}
+	p.endMedia(m)
+}
+
+// end closes the peer and forgets the leg; what follows from that is for the caller to record.
+func (m *Media) end() {
+	if m.ended {
+		return
+	}
+	m.ended = true
+	if m.alive {
+		m.gauge().Add(-1)
+	}
+	m.peer.Close()
+	m.stopHolding()
+	if m.publisher != nil {
+		m.publisher.unfollow(m)
+	}
+	delete(m.owner.media, m)
+	m.owner.floor.unlist(m)
+}

@@ -1,0 +1,243 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"callboard/internal/stage"
+)
+
+// participant is one participant's presence in this process. Its goroutine
+// lives from the first request until there is no leg left.
+type participant struct {
+	floor *Floor
+	key   key
+	log   *slog.Logger
+	mail  mailbox
+
+	requests int // on their way through the mailbox; guarded by floor.mu
+
+	// All below belongs to run.
+	entry  *stage.Entry // nil while not connected
+	self   *person      // nil while not connected
+	client stage.Client // what was told about the software so far
+	socket *Attendance  // nil without one
+	media  map[*Media]struct{}
+	last   uint64 // number of the youngest leg
+	shut   bool   // lets no leg in any more
+}
+
+func newParticipant(f *Floor, k key) *participant {
+	return &participant{
+		floor: f,
+		key:   k,
+		log:   f.Log.With("stage", k.stage.String(), "participant", k.id),
+		mail:  newMailbox(),
+		media: make(map[*Media]struct{}),
+	}
+}
+
+func (p *participant) run() {
+	for {
+		for _, fn := range p.mail.take() {
+			fn()
+		}
+		if p.socket == nil && len(p.media) == 0 && p.floor.retire(p) {
+			return // what is posted from now on concerns legs that have ended
+		}
+		<-p.mail.wake
+	}
+}
+
+// post has fn run by the participant's goroutine; not at all if there is no leg left.
+func (p *participant) post(fn func()) { p.mail.post(fn) }
+
+// request posts fn for a request that enter or find has announced.
+func (p *participant) request(fn func()) <-chan struct{} {
+	done := make(chan struct{})
+	p.post(func() {
+		defer close(done)
+		fn()
+		p.floor.mu.Lock()
+		p.requests--
+		p.floor.mu.Unlock()
+	})
+	return done
+}
+
+// do is request and wait. When ctx ends first its error is returned; fn runs all the same.
+func (p *participant) do(ctx context.Context, fn func()) error {
+	return wait(ctx, p.request(fn))
+}
+
+func wait(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// join makes the participant connected if it is not.
+func (p *participant) join(ctx context.Context, a stage.Admission, c stage.Client) error {
+	if p.entry != nil {
+		p.describe(c)
+		return nil
+	}
+	entry, err := p.floor.Register.Join(ctx, a, c)
+	if err != nil {
+		return err
+	}
+	p.entry, p.client = &entry, c
+	p.self = p.floor.show(p.key.stage, Person{
+		ID:           a.ParticipantID,
+		UserID:       a.UserID,
+		Attributes:   a.Attributes,
+		MayPublish:   a.MayPublish,
+		MaySubscribe: a.MaySubscribe,
+		SessionID:    entry.SessionID,
+		JoinedAt:     entry.JoinedAt,
+	})
+	p.floor.count.participants.Add(1)
+	p.log.Info("participant joined", "session", entry.SessionID)
+	return nil
+}
+
+// describe writes down what is new in c about the participant's software.
+func (p *participant) describe(c stage.Client) {
+	told := overlay(p.client, c)
+	if p.entry == nil || told == p.client {
+		return
+	}
+	if err := p.floor.Register.Describe(p.floor.facts, *p.entry, c); err != nil {
+		p.log.Warn("client information could not be recorded", "error", err)
+		return
+	}
+	p.client = told
+}
+
+// record writes facts of a connected participant. The book must not miss
+// one, so it tries again until it works, the register says that it never
+// will, or the floor closes.
+func (p *participant) record(facts ...stage.Fact) {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		err := p.floor.Register.Record(p.floor.facts, *p.entry, facts...)
+		if err == nil {
+			return
+		}
+		p.log.Error("facts could not be recorded", "facts", len(facts), "error", err)
+		if hopeless(err) {
+			return
+		}
+		select {
+		case <-p.floor.facts.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+func hopeless(err error) bool {
+	return errors.Is(err, stage.ErrNoRow) || stage.KindOf(err) != stage.Internal
+}
+
+// recordError writes that an attempt failed, once: an error event more or less
+// is not worth holding up the participant.
+func (p *participant) recordError(a stage.Admission, f stage.Fact) {
+	var err error
+	if p.entry != nil {
+		err = p.floor.Register.Record(p.floor.facts, *p.entry, f)
+	} else {
+		err = p.floor.Register.Refuse(p.floor.facts, a, f)
+	}
+	if err != nil {
+		p.log.Error("an error event could not be recorded", "event", string(f.Name), "error", err)
+	}
+}
+
+// alive tells whether any leg is.
+func (p *participant) alive() bool {
+	if p.socket != nil {
+		return true
+	}
+	for m := range p.media {
+		if m.alive {
+			return true
+		}
+	}
+	return false
+}
+
+// endAll ends every leg.
+func (p *participant) endAll(reason stage.Reason, text string) {
+	p.endSocket(reason, text)
+	legs := make([]*Media, 0, len(p.media))
+	for m := range p.media {
+		legs = append(legs, m)
+	}
+	p.endMedia(legs...)
+}
+
+// endSocket ends the socket; settle must follow.
+func (p *participant) endSocket(reason stage.Reason, text string) {
+	if p.socket == nil {
+		return
+	}
+	p.self.cast.unwatch(p.self)
+	p.socket.finish(reason, text)
+	p.socket = nil
+	p.floor.count.sockets.Add(-1)
+}
+
+// endMedia ends media and writes down what that means.
+func (p *participant) endMedia(legs ...*Media) {
+	for _, m := range legs {
+		m.end()
+	}
+	p.settle(legs)
+}
+
+// settle writes down, in one transaction, what follows from the end of legs,
+// and only then tells the stage.
+func (p *participant) settle(ended []*Media) {
+	if p.entry == nil {
+		return
+	}
+	facts, unpublished := departures(ended)
+	left := !p.alive()
+	if left {
+		facts = append(facts, stage.Fact{Name: stage.Left})
+	}
+	if len(facts) > 0 {
+		p.record(facts...)
+	}
+	if left {
+		p.floor.hide(p.key.stage, p.self)
+		p.floor.count.participants.Add(-1)
+		p.log.Info("participant left", "session", p.entry.SessionID)
+		p.entry, p.self = nil, nil
+	} else if unpublished {
+		p.self.unpublish()
+	}
+}
+
+// departures are the facts that follow from the end of media: first what was
+// watched, then what was sent.
+func departures(ended []*Media) (facts []stage.Fact, unpublished bool) {
+	for _, m := range ended {
+		switch {
+		case !m.started:
+		case m.target == "":
+			unpublished = true
+		default:
+			facts = append(facts, stage.Fact{Name: stage.SubscribeStopped, Remote: m.target})
+		}
+	}
+	if unpublished {
+		facts = append(facts, stage.Fact{Name: stage.PublishStopped})
+	}
+	return facts, unpublished
+}

@@ -1,0 +1,195 @@
+package whip
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strings"
+
+	"callboard/internal/live"
+	"callboard/internal/sfu"
+	"callboard/internal/stage"
+)
+
+// maxBody bounds what is read of a request, in bytes.
+const maxBody = 64 << 10
+
+const (
+	typeSDP      = "application/sdp"
+	typeFragment = "application/trickle-ice-sdpfrag"
+)
+
+// Options are what an Endpoint is built from.
+type Options struct {
+	Register *stage.Register
+	Floor    *live.Floor
+	Log      *slog.Logger // nil logs nothing
+
+	// Prefix is the path under which requests arrive, such as "/whip".
+	Prefix string
+	// PublicPath is the same path as clients know it, where it differs because
+	// of a proxy. Prefix by default.
+	PublicPath string
+}
+
+// Endpoint serves everything under its prefix:
+//
+//	POST                                {prefix} and {prefix}/publish/{participantId}
+//	POST                                {prefix}/subscribe/{participantId}
+//	PATCH, DELETE                       {prefix}/sessions/{id}
+//	GET, HEAD, OPTIONS                  all of them
+//
+// It is safe for concurrent use.
+type Endpoint struct {
+	register *stage.Register
+	floor    *live.Floor
+	log      *slog.Logger
+	prefix   string
+	sessions string // public path of media sessions, with a slash at the end
+}
+
+// New makes an endpoint.
+func New(o Options) *Endpoint {
+	prefix := strings.TrimRight(o.Prefix, "/")
+	public := strings.TrimRight(cmp.Or(o.PublicPath, prefix), "/")
+	return &Endpoint{
+		register: o.Register,
+		floor:    o.Floor,
+		log:      cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
+		prefix:   prefix,
+		sessions: public + "/sessions/",
+	}
+}
+
+// ServeHTTP implements [http.Handler].
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	allowOrigins(w.Header())
+	rest, ok := strings.CutPrefix(r.URL.Path, e.prefix)
+	place, id := locate(rest)
+	switch {
+	case !ok || place == nowhere:
+		e.fail(w, r, &problem{status: http.StatusNotFound, detail: "There is nothing at this address"})
+	case place == session:
+		e.serveSession(w, r, id)
+	default:
+		e.serveDoor(w, r, place, id)
+	}
+}
+
+// place is what an address under the prefix stands for.
+type place int
+
+const (
+	nowhere place = iota
+	publish       // id may be ""
+	subscribe
+	session
+)
+
+// locate reads the part of the path after the prefix.
+func locate(rest string) (place, string) {
+	if rest == "" || rest == "/" {
+		return publish, ""
+	}
+	if rest[0] != '/' {
+		return nowhere, ""
+	}
+	kind, id, _ := strings.Cut(rest[1:], "/")
+	if id == "" || strings.Contains(id, "/") {
+		return nowhere, ""
+	}
+	switch kind {
+	case "publish":
+		return publish, id
+	case "subscribe":
+		return subscribe, id
+	case "sessions":
+		return session, id
+	}
+	return nowhere, ""
+}
+
+// serveDoor answers on the addresses where media sessions are made.
+func (e *Endpoint) serveDoor(w http.ResponseWriter, r *http.Request, where place, id string) {
+	h := w.Header()
+	switch r.Method {
+	case http.MethodOptions:
+		h.Set("Accept-Post", typeSDP)
+		preflight(h, r, "POST, GET, HEAD, OPTIONS")
+		w.WriteHeader(http.StatusNoContent)
+	case http.MethodGet:
+		w.WriteHeader(http.StatusNoContent)
+	case http.MethodHead: // tells players that this is an endpoint (WHEP)
+		h.Set("Accept-Post", typeSDP)
+		h.Set("Content-Type", typeSDP)
+		w.WriteHeader(http.StatusOK)
+	case http.MethodPost:
+		media, answer, err := e.open(w, r, where, id)
+		if err != nil {
+			e.fail(w, r, err)
+			return
+		}
+		h.Set("Location", e.sessions+media.ID())
+		h.Set("ETag", quote(media.ETag()))
+		h.Set("Accept-Patch", typeFragment)
+		h.Set("Content-Type", typeSDP)
+		w.WriteHeader(http.StatusCreated)
+		io.WriteString(w, answer)
+	default:
+		e.refuseMethod(w, r, "POST, GET, HEAD, OPTIONS")
+	}
+}
+
+// open makes a media session from the offer in the request.
+func (e *Endpoint) open(w http.ResponseWriter, r *http.Request, where place, id string) (*live.Media, string, error) {
+	admission, err := e.admit(r)
+	if err != nil {
+		return nil, "", err
+	}
+	if where == publish && id != "" && id != admission.ParticipantID {
+		return nil, "", &stage.Error{Kind: stage.Denied, Code: stage.CodeTokenNotAllowed, Message: "The token belongs to another participant than the address"}
+	}
+	offer, err := read(w, r, typeSDP)
+	if err != nil {
+		return nil, "", err
+	}
+	client := live.ClientOf(r.UserAgent(), r.Header.Get("X-Stages-Sdk"), r.Header.Get("X-Stages-Platform"))
+	if where == publish {
+		return e.floor.Publish(r.Context(), admission, client, offer)
+	}
+	return e.floor.Subscribe(r.Context(), admission, client, id, offer, wishes(r))
+}
+
+// wishes reads how a publication is to be received.
+func wishes(r *http.Request) sfu.SubscribeOptions {
+	q := r.URL.Query()
+	layer := q.Get("layer")
+	if layer == "auto" {
+		layer = ""
+	}
+	initial := cmp.Or(q.Get("initial"), r.Header.Get("X-Stages-Initial-Layer-Pref"))
+	return sfu.SubscribeOptions{
+		AudioOnly: q.Get("audio") == "only",
+		Layer:     layer,
+		Highest:   strings.HasPrefix(strings.ToLower(initial), "highest"),
+	}
+}
+
+// read gives the body, which has to be of the media type.
+func read(w http.ResponseWriter, r *http.Request, mediaType string) (string, error) {
+	got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || got != mediaType {
+		return "", &problem{status: http.StatusUnsupportedMediaType, detail: "The body has to be " + mediaType}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
+		return "", &problem{status: http.StatusRequestEntityTooLarge, detail: "The body is longer than 64 KiB"}
+	}
+	if err != nil {
+		return "", &problem{status: http.StatusBadRequest, detail: "The body could not be read"}
+	}
+	return string(body), nil
+}

@@ -1,0 +1,41 @@
+package whip
+
+import (
+	"strings"
+	"testing"
+)
+
+func FuzzLocate(f *testing.F) {
+	for _, path := range []string{"", "/", "/publish/abc", "/subscribe/abc", "/sessions/abc", "//", "/sessions/a/b", "x"} {
+		f.Add(path)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		place, id := locate(path)
+		if strings.Contains(id, "/") || place == nowhere && id != "" || (place == subscribe || place == session) && id == "" {
+			t.Errorf("%q is place %d, id %q", path, place, id)
+		}
+	})
+}
+
+func FuzzMatches(f *testing.F) {
+	for _, condition := range []string{`"abc"`, `"x", "abc"`, "*", `"*"`, `W/"abc"`, "", ",", `abc`} {
+		f.Add(condition, "abc")
+	}
+	f.Fuzz(func(t *testing.T, condition, etag string) {
+		if matches(condition, etag) && !strings.Contains(condition, "*") && !strings.Contains(condition, quote(etag)) {
+			t.Errorf("%q matches %q", condition, etag)
+		}
+	})
+}
+
+func FuzzAllowedHeaders(f *testing.F) {
+	f.Add("authorization,content-type,x-stages-sdk")
+	f.Add("a\r\nSet-Cookie: b")
+	f.Add(strings.Repeat("x,", 1000))
+	f.Fuzz(func(t *testing.T, requested string) {
+		allowed := allowedHeaders(requested)
+		if strings.ContainsAny(allowed, "\r\n\x00:;") || len(allowed) > 64*66 {
+			t.Errorf("%q would be allowed", allowed)
+		}
+	})
+}
