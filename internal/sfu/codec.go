@@ -1,0 +1,211 @@
+package sfu
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+)
+
+// codec is one payload format of an offer, with the payload types the offer gave it.
+type codec struct {
+	mime     string // webrtc.MimeTypeH264, webrtc.MimeTypeVP8 or webrtc.MimeTypeOpus
+	clock    uint32
+	channels uint16
+	fmtp     string
+	payload  uint8
+	rtx      uint8 // payload type of its retransmissions; 0 when not offered
+	feedback []webrtc.RTCPFeedback
+}
+
+// known are the formats that can be forwarded. The rest of an offer is not looked at.
+var known = map[string]codec{
+	"video/h264": {mime: webrtc.MimeTypeH264, clock: 90000},
+	"video/vp8":  {mime: webrtc.MimeTypeVP8, clock: 90000},
+	"audio/opus": {mime: webrtc.MimeTypeOpus, clock: 48000, channels: 2},
+}
+
+// wantedFeedback lists the feedback we understand as a receiver and as a sender.
+// TWCC is ours only when we receive: nothing we send carries its sequence number.
+var wantedFeedback = []webrtc.RTCPFeedback{
+	{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}, {Type: "transport-cc"},
+}
+
+// readCodecs lists the formats of a media section that we know, in the order of the offer.
+func readCodecs(m *sdp.MediaDescription) []codec {
+	var found []codec
+	rtx := retransmissions(m)
+	for _, format := range m.MediaName.Formats {
+		payload, err := strconv.ParseUint(format, 10, 7)
+		if err != nil {
+			continue
+		}
+		c, ok := readRTPMap(m, format)
+		if !ok || slices.ContainsFunc(found, func(f codec) bool { return f.payload == uint8(payload) }) {
+			continue
+		}
+		c.payload = uint8(payload)
+		c.rtx = rtx[c.payload]
+		if c.fmtp, _ = valueFor(m, "fmtp", format); strings.ContainsFunc(c.fmtp, unicode.IsControl) {
+			continue
+		}
+		c.feedback = readFeedback(m, format)
+		found = append(found, c)
+	}
+	return found
+}
+
+func readRTPMap(m *sdp.MediaDescription, format string) (codec, bool) {
+	value, _ := valueFor(m, "rtpmap", format)
+	name, rest, _ := strings.Cut(value, "/")
+	c, ok := known[strings.ToLower(m.MediaName.Media+"/"+name)]
+	if !ok {
+		return codec{}, false
+	}
+	clock, channels, _ := strings.Cut(rest, "/")
+	same := clock == strconv.Itoa(int(c.clock)) && (c.channels == 0 || channels == strconv.Itoa(int(c.channels)))
+	return c, same
+}
+
+// retransmissions maps payload types to those of their RFC 4588 streams.
+func retransmissions(m *sdp.MediaDescription) map[uint8]uint8 {
+	found := map[uint8]uint8{}
+	for _, format := range m.MediaName.Formats {
+		payload, err := strconv.ParseUint(format, 10, 7)
+		name, _ := valueFor(m, "rtpmap", format)
+		if err != nil || !strings.EqualFold(name, "rtx/90000") {
+			continue
+		}
+		fmtp, _ := valueFor(m, "fmtp", format)
+		if apt, err := strconv.ParseUint(parameter(fmtp, "apt"), 10, 7); err == nil {
+			found[uint8(apt)] = uint8(payload)
+		}
+	}
+	return found
+}
+
+func readFeedback(m *sdp.MediaDescription, format string) []webrtc.RTCPFeedback {
+	var offered []webrtc.RTCPFeedback
+	for _, a := range m.Attributes {
+		fields := strings.Fields(a.Value)
+		if a.Key != "rtcp-fb" || len(fields) < 2 || fields[0] != format && fields[0] != "*" {
+			continue
+		}
+		offered = append(offered, webrtc.RTCPFeedback{Type: fields[1], Parameter: strings.Join(fields[2:], " ")})
+	}
+	return slices.DeleteFunc(slices.Clone(wantedFeedback), func(f webrtc.RTCPFeedback) bool {
+		return !slices.Contains(offered, f)
+	})
+}
+
+// valueFor finds the a=key line that speaks of format and returns what follows it.
+func valueFor(m *sdp.MediaDescription, key, format string) (string, bool) {
+	for _, a := range m.Attributes {
+		if a.Key != key {
+			continue
+		}
+		if first, rest, _ := strings.Cut(a.Value, " "); first == format {
+			return strings.TrimSpace(rest), true
+		}
+	}
+	return "", false
+}
+
+// parameter finds name=value in a format parameter line.
+func parameter(fmtp, name string) string {
+	for part := range strings.SplitSeq(fmtp, ";") {
+		if key, value, _ := strings.Cut(strings.TrimSpace(part), "="); strings.EqualFold(key, name) {
+			return value
+		}
+	}
+	return ""
+}
+
+// h264Rank orders H.264 formats by how widely they can be decoded, best first: constrained
+// baseline, baseline, main, high. Formats that need another packetization are no candidates.
+func h264Rank(c codec) (rank int, ok bool) {
+	profile := strings.ToLower(parameter(c.fmtp, "profile-level-id"))
+	if parameter(c.fmtp, "packetization-mode") != "1" {
+		return 0, false
+	}
+	constraints, _ := strconv.ParseUint(profile[min(2, len(profile)):min(4, len(profile))], 16, 8)
+	const constrained = 0x40 // constraint_set1_flag: the baseline stream is a main stream too
+	switch {
+	case strings.HasPrefix(profile, "42") && constraints&constrained != 0:
+		return 0, true
+	case strings.HasPrefix(profile, "42"), profile == "": // RFC 6184: the default is baseline
+		return 1, true
+	case strings.HasPrefix(profile, "4d"):
+		return 2, true
+	case strings.HasPrefix(profile, "64"):
+		return 3, true
+	}
+	return 0, false
+}
+
+// chooseVideo picks what a publisher shall send: H.264 whenever it is offered, VP8
+// only without it, since H.264 is what every subscriber of the service decodes.
+func chooseVideo(offered []codec) (codec, bool) {
+	h264 := slices.DeleteFunc(slices.Clone(offered), func(c codec) bool {
+		_, ok := h264Rank(c)
+		return c.mime != webrtc.MimeTypeH264 || !ok
+	})
+	if len(h264) > 0 {
+		return slices.MinFunc(h264, func(a, b codec) int {
+			ra, _ := h264Rank(a)
+			rb, _ := h264Rank(b)
+			return cmp.Compare(ra, rb)
+		}), true
+	}
+	if slices.ContainsFunc(offered, func(c codec) bool { return c.mime == webrtc.MimeTypeH264 }) {
+		return codec{}, false
+	}
+	return first(offered, webrtc.MimeTypeVP8)
+}
+
+// chooseLike picks the format in which a subscriber can receive what the
+// publication sends, in the same H.264 profile if possible.
+func chooseLike(offered []codec, sent codec) (codec, bool) {
+	if sent.mime != webrtc.MimeTypeH264 {
+		return first(offered, sent.mime)
+	}
+	wanted, _ := h264Rank(sent)
+	for _, c := range offered {
+		if rank, ok := h264Rank(c); ok && rank == wanted && c.mime == sent.mime {
+			return c, true
+		}
+	}
+	c, ok := chooseVideo(offered)
+	return c, ok && c.mime == sent.mime
+}
+
+func first(offered []codec, mime string) (codec, bool) {
+	i := slices.IndexFunc(offered, func(c codec) bool { return c.mime == mime })
+	if i < 0 {
+		return codec{}, false
+	}
+	return offered[i], true
+}
+
+// register makes c, and its retransmissions, the only format of its kind.
+func (c codec) register(m *webrtc.MediaEngine, kind webrtc.RTPCodecType) error {
+	err := m.RegisterCodec(webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: c.mime, ClockRate: c.clock, Channels: c.channels, SDPFmtpLine: c.fmtp, RTCPFeedback: c.feedback,
+		},
+		PayloadType: webrtc.PayloadType(c.payload),
+	}, kind)
+	if err != nil || c.rtx == 0 {
+		return err
+	}
+	return m.RegisterCodec(webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeRTX, ClockRate: c.clock, SDPFmtpLine: "apt=" + strconv.Itoa(int(c.payload)),
+		},
+		PayloadType: webrtc.PayloadType(c.rtx),
+	}, kind)
+}

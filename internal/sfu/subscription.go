@@ -1,0 +1,191 @@
+package sfu
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+)
+
+// SubscribeOptions say how a publication is to be received.
+type SubscribeOptions struct {
+	// StreamID is the msid stream id of all m-lines in the answer.
+	StreamID string
+	// AudioOnly keeps RTP off the video m-line.
+	AudioOnly bool
+	// Layer is the wanted video layer: "hi", "mid", "low" or a rid; "" leaves the choice to the engine.
+	Layer string
+	// Highest starts at the highest layer instead of the lowest.
+	Highest bool
+}
+
+// Subscription is a peer that receives one publication at a time.
+type Subscription struct {
+	Peer
+	outlets   []*outlet // by m-line
+	audioOnly bool
+	reported  time.Time // owned by the peer's goroutine
+
+	sourceMu sync.Mutex
+	live     bool // connected and not closed: outlets may listen
+	ended    bool
+	src      *Publication
+}
+
+// Subscribe answers the offer of a peer that wants to receive src
+// (draft-ietf-wish-whep). src may be nil: nothing is sent until Attach.
+// Errors as for Publish.
+func (e *Engine) Subscribe(ctx context.Context, offer string, src *Publication, opts SubscribeOptions, n Notify) (*Subscription, string, error) {
+	o, err := readOffer(offer, receiving)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := o.settleSubscriber(src); err != nil {
+		return nil, "", err
+	}
+	if !isToken(opts.StreamID, 64) {
+		opts.StreamID = "publication"
+	}
+	s := &Subscription{audioOnly: opts.AudioOnly, src: src}
+	for i := range o.sections {
+		w := wish{layer: opts.Layer, highest: opts.Highest}
+		s.outlets = append(s.outlets, newOutlet(&o.sections[i], opts.StreamID, w, &e.counters, s.flowing))
+	}
+	answer, err := e.connect(ctx, o, n, s, &s.Peer, &interceptor.Registry{}, s.send)
+	if err != nil {
+		return nil, "", err
+	}
+	return s, answer, nil
+}
+
+// settleSubscriber chooses the formats in which the publication is to be sent.
+func (o *offer) settleSubscriber(src *Publication) error {
+	for i := range o.sections {
+		s := &o.sections[i]
+		var ok bool
+		switch {
+		case s.kind == webrtc.RTPCodecTypeAudio:
+			if s.codec, ok = first(s.offered, webrtc.MimeTypeOpus); !ok {
+				return refuse(NoAudioCodec, "audio needs Opus")
+			}
+		case src != nil && src.video != nil:
+			if s.codec, ok = chooseLike(s.offered, src.video.codec); !ok {
+				return refuse(NoVideoCodec, "the publication is sent as %s, which is not offered", src.video.codec.mime)
+			}
+		default:
+			if s.codec, ok = chooseVideo(s.offered); !ok {
+				return refuse(NoVideoCodec, "video needs H.264 with packetization-mode=1, or VP8")
+			}
+		}
+	}
+	return nil
+}
+
+// send gives each outlet its place in the transport and begins to read the feedback to it.
+func (s *Subscription) send(pc *webrtc.PeerConnection) error {
+	for _, o := range s.outlets {
+		t, err := pc.AddTransceiverFromTrack(o, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+		if err != nil {
+			return err
+		}
+		sender := t.Sender()
+		s.work(func() { o.readFeedback(sender) })
+	}
+	return nil
+}
+
+func (s *Subscription) connected() {
+	s.sourceMu.Lock()
+	defer s.sourceMu.Unlock()
+	s.live = true
+	s.listen()
+}
+
+func (s *Subscription) closed() {
+	s.sourceMu.Lock()
+	defer s.sourceMu.Unlock()
+	s.unlisten()
+	s.live, s.ended, s.src = false, true, nil
+}
+
+// listen connects the outlets with the source. s.sourceMu is held.
+func (s *Subscription) listen() {
+	if !s.live || s.src == nil {
+		return
+	}
+	for _, o := range s.outlets {
+		if o.kind == webrtc.RTPCodecTypeAudio || !s.audioOnly {
+			s.src.attach(o)
+		}
+	}
+}
+
+// unlisten is the opposite of listen. s.sourceMu is held.
+func (s *Subscription) unlisten() {
+	if s.src == nil {
+		return
+	}
+	for _, o := range s.outlets {
+		s.src.detach(o)
+	}
+}
+
+// Attach goes on with src on the same m-lines: the same SSRCs, sequence
+// numbers and timestamps that continue; video from the next key frame on, which is asked for.
+// Errors: *OfferError when src is not sent in the format agreed on with the subscriber; ErrClosed
+// when the subscription has ended. A nil src is a Detach.
+func (s *Subscription) Attach(src *Publication) error {
+	s.sourceMu.Lock()
+	defer s.sourceMu.Unlock()
+	if s.ended {
+		return ErrClosed
+	}
+	if err := s.fits(src); err != nil {
+		return err
+	}
+	s.unlisten()
+	s.src = src
+	s.listen()
+	return nil
+}
+
+func (s *Subscription) fits(src *Publication) error {
+	if src == nil {
+		return nil
+	}
+	for _, o := range s.outlets {
+		if t := src.track(o.kind); t != nil && t.codec.mime != o.codec.mime {
+			return refuse(NoVideoCodec, "the publication is sent as %s, the subscription is of %s", t.codec.mime, o.codec.mime)
+		}
+	}
+	return nil
+}
+
+// Detach pauses RTP; the peer stays.
+func (s *Subscription) Detach() {
+	s.sourceMu.Lock()
+	defer s.sourceMu.Unlock()
+	s.unlisten()
+	s.src = nil
+}
+
+const reportInterval = time.Second
+
+// look sends sender reports once a second.
+func (s *Subscription) look(now time.Time) time.Duration {
+	if wait := s.reported.Add(reportInterval).Sub(now); wait > 0 {
+		return wait
+	}
+	s.reported = now
+	for _, o := range s.outlets {
+		if r := o.report(now); r != nil {
+			if err := s.pc.WriteRTCP([]rtcp.Packet{r}); err != nil {
+				s.engine.log.Debug("sender report", "error", err)
+			}
+		}
+	}
+	return reportInterval
+}
