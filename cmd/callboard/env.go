@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"callboard/internal/server"
+)
+
+func envCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "env",
+		Short: "Print the variables that point AWS clients at the server",
+		Long: `Env prints shell lines that set the endpoint, the region and the credentials, under
+the names that the AWS CLI and all AWS SDKs read. Only IVS Real-Time goes to this
+server; all other AWS services keep their own endpoints, but not your usual
+credentials as long as the shell has these.
+
+It takes the same flags, variables and file as "callboard serve" and has to be told
+the same things. It may run before the server's first start: whichever comes first
+makes the credentials.`,
+		Example: `  eval "$(callboard env)"                        # sh, bash, zsh
+  callboard env --shell fish | source            # fish
+  callboard env --shell powershell | iex         # PowerShell
+  aws ivs-realtime create-stage --name hello     # then talks to the server`,
+		Args: cobra.NoArgs,
+	}
+	load := addSettings(cmd)
+	shell := cmd.Flags().String("shell", posix, "whose syntax to print: sh, fish or powershell")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if _, ok := shells[*shell]; !ok {
+			return fmt.Errorf("--shell is %q: it must be sh, fish or powershell", *shell)
+		}
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		vars, err := variables(&cfg)
+		if err != nil {
+			return err
+		}
+		fmt.Fprint(cmd.OutOrStdout(), vars.lines(*shell))
+		return nil
+	}
+	return cmd
+}
+
+// variables are those of the server with this configuration.
+func variables(cfg *server.Config) (variableList, error) {
+	url, err := cfg.URL()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Data == server.Memory && cfg.AccessKeyID == "" && !cfg.Dev {
+		return nil, errors.New("data is memory:, so only the running server knows its credentials: set access-key-id and secret-access-key, or use dev")
+	}
+	credentials, err := cfg.Credentials()
+	if err != nil {
+		return nil, err
+	}
+	return environment(credentials, cfg.Region, url), nil
+}
+
+// variableList is names and values, in order.
+type variableList [][2]string
+
+func environment(c server.Credentials, region, url string) variableList {
+	return variableList{
+		{"AWS_ACCESS_KEY_ID", c.AccessKeyID},
+		{"AWS_SECRET_ACCESS_KEY", c.SecretAccessKey},
+		{"AWS_REGION", region},
+		{"AWS_DEFAULT_REGION", region}, // the only one that boto3 and the AWS CLI read
+		{"AWS_ENDPOINT_URL_IVS_REALTIME", url},
+	}
+}
+
+const posix = "sh"
+
+// shells write one assignment each.
+var shells = map[string]func(name, value string) string{
+	posix:        func(name, value string) string { return "export " + name + "=" + posixQuote(value) },
+	"fish":       func(name, value string) string { return "set -gx " + name + " " + fishQuote(value) },
+	"powershell": func(name, value string) string { return "$env:" + name + " = " + powershellQuote(value) },
+}
+
+func (v variableList) lines(shell string) string {
+	var b strings.Builder
+	for _, pair := range v {
+		b.WriteString(shells[shell](pair[0], pair[1]) + "\n")
+	}
+	return b.String()
+}
+
+func posixQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+func fishQuote(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+func powershellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

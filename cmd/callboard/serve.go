@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"callboard/internal/server"
+)
+
+func serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server",
+		Long: `Serve runs Callboard until it is interrupted. One HTTP port carries the API, WHIP
+and WHEP, the presence WebSocket, /healthz, /readyz and /metrics; one UDP port
+carries all media.
+
+Every flag is also a variable (--public-url is CALLBOARD_PUBLIC_URL) and a key of
+the file named by --config; a flag wins over a variable, a variable over the file.
+
+The first start makes credentials and keeps them in the data directory. An
+interrupt ends it in order: everybody leaves, the list says so, the facts are
+closed. A second interrupt ends it at once; the next start then sets the list right.`,
+		Example: `  callboard serve
+  callboard serve --listen 0.0.0.0:7480 --media 0.0.0.0:7481 --public-url http://192.168.1.10:7480
+  callboard serve --public-url https://callboard.example.com --media-ip 203.0.113.7   # behind a TLS proxy
+  callboard serve --dev --data memory:                                                # for tests
+  callboard serve --print-config > callboard.yaml && callboard serve --config callboard.yaml`,
+		Args: cobra.NoArgs,
+	}
+	load := addSettings(cmd)
+	printConfig := cmd.Flags().Bool("print-config", false, "print a configuration file with all defaults, explained, and stop")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *printConfig {
+			fmt.Fprint(cmd.OutOrStdout(), server.Sample())
+			return nil
+		}
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		return serve(cmd, cfg)
+	}
+	return cmd
+}
+
+func serve(cmd *cobra.Command, cfg server.Config) error {
+	cfg.LogOutput = cmd.ErrOrStderr()
+	cfg.Serving = func(s *server.Server) { announce(cmd.OutOrStdout(), s, &cfg, givenSettings(cmd)) }
+	s, err := server.New(cmd.Context(), cfg)
+	if err != nil {
+		return err
+	}
+	if err := s.Run(cmd.Context()); err != nil {
+		return err
+	}
+	fmt.Fprintln(cmd.OutOrStdout(), "Stopped.")
+	return nil
+}
+
+// announce says that the server answers, and how to make clients talk to it.
+func announce(w io.Writer, s *server.Server, cfg *server.Config, given []string) {
+	fmt.Fprintf(w, "Ready. %s (media on UDP %s)\n", s.URL(), s.MediaAddr())
+	if cfg.Data == server.Memory && cfg.AccessKeyID == "" && !cfg.Dev {
+		// Nobody else can know these credentials: "callboard env" has no file to read.
+		fmt.Fprintf(w, "To use the AWS CLI and SDKs with it:\n%s", environment(s.Credentials(), cfg.Region, s.URL()).lines(posix))
+		return
+	}
+	if strings.HasSuffix(cfg.Listen, ":0") && cfg.PublicURL == "" {
+		given = append(given, "--public-url="+s.URL())
+	}
+	command := strings.Join(append([]string{"callboard", "env"}, given...), " ")
+	fmt.Fprintf(w, "To use the AWS CLI and SDKs with it: eval \"$(%s)\"\n", command)
+}

@@ -1,0 +1,145 @@
+package guest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/logging"
+	"github.com/pion/webrtc/v4"
+)
+
+// cable is the piece of network between one guest and the world. Once it is
+// cut, what is written goes nowhere and what arrives is thrown away, but no
+// connection ends: a close, too, is something the other side must not see.
+type cable struct {
+	cut atomic.Bool
+	mux ice.UDPMux // nil until webrtc
+
+	mu   sync.Mutex
+	held []net.Conn // closed by the guest after the cut, open on the wire
+}
+
+// webrtc opens the guest's one UDP socket and gives the API that uses it.
+func (c *cable) webrtc(whipURL string) (*webrtc.API, error) {
+	socket, err := net.ListenPacket("udp4", localAddress(whipURL))
+	if err != nil {
+		return nil, err
+	}
+	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
+	c.mux = webrtc.NewICEUDPMux(quiet.NewLogger("ice"), packets{socket, &c.cut})
+
+	var settings webrtc.SettingEngine
+	settings.LoggerFactory = quiet
+	settings.SetICEUDPMux(c.mux)
+	settings.SetIncludeLoopbackCandidate(true)
+	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	return webrtc.NewAPI(webrtc.WithSettingEngine(settings)), nil
+}
+
+// localAddress stays on loopback when the server is there: no other interface
+// can reach it.
+func localAddress(whipURL string) string {
+	u, err := url.Parse(whipURL)
+	if err != nil {
+		return ":0"
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	if u.Hostname() == "localhost" || err == nil && ip.IsLoopback() {
+		return "127.0.0.1:0"
+	}
+	return ":0"
+}
+
+// dial is the DialContext of the guest's HTTP.
+func (c *cable) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if c.cut.Load() {
+		<-ctx.Done() // as a network that answers nothing
+		return nil, ctx.Err()
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &stream{Conn: conn, cable: c, ended: make(chan struct{})}, nil
+}
+
+// release closes what is open still.
+func (c *cable) release() error {
+	c.mu.Lock()
+	held := c.held
+	c.held = nil
+	c.mu.Unlock()
+	errs := []error{c.mux.Close()}
+	for _, conn := range held {
+		errs = append(errs, conn.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// stream is a TCP connection on a cable.
+type stream struct {
+	net.Conn
+	cable *cable
+	once  sync.Once
+	ended chan struct{} // closed by Close after the cut
+}
+
+func (s *stream) Read(b []byte) (int, error) {
+	n, err := s.Conn.Read(b)
+	if !s.cable.cut.Load() {
+		return n, err
+	}
+	<-s.ended
+	return 0, net.ErrClosed
+}
+
+func (s *stream) Write(b []byte) (int, error) {
+	if s.cable.cut.Load() {
+		return len(b), nil
+	}
+	return s.Conn.Write(b)
+}
+
+func (s *stream) Close() error {
+	if !s.cable.cut.Load() {
+		return s.Conn.Close()
+	}
+	s.once.Do(func() {
+		s.cable.mu.Lock()
+		s.cable.held = append(s.cable.held, s.Conn)
+		s.cable.mu.Unlock()
+		close(s.ended)
+	})
+	return s.Conn.SetReadDeadline(time.Now()) // wakes a Read that began before the cut
+}
+
+// packets is the UDP socket on a cable.
+type packets struct {
+	net.PacketConn
+	cut *atomic.Bool
+}
+
+func (p packets) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, from, err := p.PacketConn.ReadFrom(b)
+		if err != nil || !p.cut.Load() {
+			return n, from, err
+		}
+	}
+}
+
+func (p packets) WriteTo(b []byte, to net.Addr) (int, error) {
+	if p.cut.Load() {
+		return len(b), nil
+	}
+	return p.PacketConn.WriteTo(b, to)
+}

@@ -1,0 +1,123 @@
+package server
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Memory is the value of [Config.Data] that keeps everything in the process
+// and nothing on disk.
+const Memory = "memory:"
+
+// Config is everything a server can be told. [Default] gives the values a
+// server has when it is told nothing, [Load] reads the settings of the outside
+// world, [Settings] lists them with their names and meanings.
+type Config struct {
+	Listen    string       // HTTP address: API, WHIP, WHEP, presence, health and metrics
+	Media     string       // UDP address of all media
+	PublicURL string       // URL under which clients reach Listen; "" derives it from Listen
+	MediaIPs  []netip.Addr // addresses announced for media; none announces those of the socket
+
+	Data    string // directory of the facts and the credentials, or Memory
+	Region  string // region that env, demo and derived ARNs use; requests may name any
+	Account string // 12-digit account of the credentials
+
+	AccessKeyID     string // "" makes a pair at the first start and keeps it in Data
+	SecretAccessKey string
+	Dev             bool // accept any credentials; loopback only
+
+	Linger      time.Duration // how long a session outlives its last participant
+	ClockSkew   time.Duration // how far a request's clock may be off
+	Stages      int           // stages an account may have in a region; 0 is no limit
+	PublicKeys  int           // public keys an account may have in a region; 0 is no limit
+	LogLevel    slog.Level
+	LogFormat   string // text or json
+	LogOutput   io.Writer
+	Serving     func(*Server) // called once when the server answers; may be nil
+	ShutdownMax time.Duration // longest time an orderly end may take
+}
+
+// Default gives the configuration of a server that is told nothing.
+func Default() Config {
+	return Config{
+		Listen:      "127.0.0.1:7480",
+		Media:       "127.0.0.1:7481",
+		Data:        "./callboard-data",
+		Region:      "us-east-1",
+		Account:     "000000000000",
+		Linger:      120 * time.Second,
+		ClockSkew:   5 * time.Minute,
+		Stages:      1000,
+		PublicKeys:  3,
+		LogFormat:   "text",
+		LogOutput:   io.Discard,
+		ShutdownMax: 10 * time.Second,
+	}
+}
+
+// check looks at what no setting can know alone. Its errors name the settings.
+func (c *Config) check() error {
+	if (c.AccessKeyID == "") != (c.SecretAccessKey == "") {
+		return fmt.Errorf("access-key-id and secret-access-key must be set both or not at all")
+	}
+	if c.Dev && (!loopback(c.Listen) || !loopback(c.Media)) {
+		return fmt.Errorf("dev accepts any credentials, so listen (%s) and media (%s) must both be loopback addresses such as 127.0.0.1:7480", c.Listen, c.Media)
+	}
+	if c.PublicURL == "" && wildcard(c.Listen) {
+		return fmt.Errorf("listen is %s, every address of this machine, so public-url must say which URL clients use, such as http://192.168.1.10%s", c.Listen, portOf(c.Listen))
+	}
+	return nil
+}
+
+// URL is the URL of the server as clients see it, without a slash at the end.
+// It fails when it cannot be known before the server listens.
+func (c *Config) URL() (string, error) {
+	if c.PublicURL != "" {
+		return strings.TrimRight(c.PublicURL, "/"), nil
+	}
+	if err := c.check(); err != nil {
+		return "", err
+	}
+	if portOf(c.Listen) == ":0" {
+		return "", fmt.Errorf("listen is %s, whose port is chosen at the start, so public-url must be set", c.Listen)
+	}
+	return "http://" + c.Listen, nil
+}
+
+// endpoints derives what tokens and stages say from the public URL.
+func endpoints(public *url.URL) (events, whip string) {
+	ws := *public
+	ws.Scheme = strings.Replace(public.Scheme, "http", "ws", 1)
+	return ws.JoinPath("events").String(), public.JoinPath("whip").String()
+}
+
+// loopback tells whether an address with a port is reachable from this machine only.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// wildcard tells whether an address with a port stands for all addresses.
+func wildcard(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+func portOf(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return ":" + port
+}

@@ -1,0 +1,209 @@
+package server
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestTheSampleFileSetsEverySettingToItsDefault(t *testing.T) {
+	t.Parallel()
+	optional := regexp.MustCompile(`(?m)^#([a-z-]+: )`)
+	given, err := parseFile(strings.NewReader(Sample()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := parseFile(strings.NewReader(optional.ReplaceAllString(Sample(), "$1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range Settings() {
+		c := Default()
+		v, ok := given[s.Name]
+		switch {
+		case ok != (s.Default() != ""):
+			t.Errorf("%s has the default %q; set in the sample: %v", s.Name, s.Default(), ok)
+		case ok && (!s.set(&c, v.value) || s.get(&c) != s.Default()):
+			t.Errorf("the sample sets %s to %q; its default is %q", s.Name, v.value, s.Default())
+		}
+		if v, ok := all[s.Name]; !ok || !s.set(&c, v.value) {
+			t.Errorf("the sample explains %s with %q, which is not allowed", s.Name, v.value)
+		}
+	}
+}
+
+func TestAFlagWinsOverAVariableOverTheFileOverTheDefault(t *testing.T) {
+	t.Parallel()
+	file := writeFile(t, "region: eu-west-1\naccount: '111111111111'\ndata: from-file\n")
+	c, err := Load(Sources{
+		Flag: values(map[string]string{"region": "eu-north-1"}),
+		Env:  values(map[string]string{"CALLBOARD_REGION": "eu-south-1", "CALLBOARD_ACCOUNT": "222222222222"}),
+		File: file,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(c.Region, " ", c.Account, " ", c.Data, " ", c.Listen)
+	if want := "eu-north-1 222222222222 from-file 127.0.0.1:7480"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestABadValueIsRefusedInOneSentenceThatNamesItsOrigin(t *testing.T) {
+	t.Parallel()
+	for _, s := range Settings() {
+		if s.Name == "data" {
+			continue // any text is a directory
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Load(Sources{Flag: values(map[string]string{s.Name: "bad value"})})
+			wantError(t, err, "--"+s.Name, s.Allowed)
+			_, err = Load(Sources{Env: values(map[string]string{s.Variable(): "bad value"})})
+			wantError(t, err, s.Variable(), s.Allowed)
+			_, err = Load(Sources{File: writeFile(t, "# first line\n"+s.Name+": bad value\n")})
+			wantError(t, err, s.Name+" in ", "(line 2)", s.Allowed)
+		})
+	}
+}
+
+func TestASecretIsNotRepeatedInAnError(t *testing.T) {
+	t.Parallel()
+	_, err := Load(Sources{Flag: values(map[string]string{"secret-access-key": "oh no a space"})})
+	if err == nil || strings.Contains(err.Error(), "oh no") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAConfigurationFileIsReadStrictly(t *testing.T) {
+	t.Parallel()
+	cases := []struct{ name, text, want string }{
+		{"an unknown key names its line", "data: x\nlisten-on: y\n", `line 2: there is no setting "listen-on"`},
+		{"a key that is set twice names its line", "data: x\ndata: y\n", `line 2: data is set twice`},
+		{"a mapping is no value", "data: {a: b}\n", "line 1: data has no plain value"},
+		{"a key without a value is refused", "data:\n", "line 1: data has no plain value"},
+		{"a list of lists is no value", "media-ip: [[a]]\n", "must be a list of plain values"},
+		{"a file that is no mapping is refused", "- a\n- b\n", "must be a list of settings"},
+		{"broken YAML is refused", "a: 'b\n", "yaml"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Load(Sources{File: writeFile(t, c.text)})
+			wantError(t, err, c.want)
+		})
+	}
+	t.Run("an empty file changes nothing", func(t *testing.T) {
+		t.Parallel()
+		for _, text := range []string{"", "# nothing\n", "---\n"} {
+			if _, err := Load(Sources{File: writeFile(t, text)}); err != nil {
+				t.Errorf("%q: %v", text, err)
+			}
+		}
+	})
+	t.Run("a missing file is an error", func(t *testing.T) {
+		t.Parallel()
+		_, err := Load(Sources{File: filepath.Join(t.TempDir(), "none.yaml")})
+		wantError(t, err, "none.yaml")
+	})
+}
+
+func TestSettingsThatDoNotFitTogetherAreRefused(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name  string
+		flags map[string]string
+		want  string
+	}{
+		{"a key id without its secret", map[string]string{"access-key-id": "AKIA1234"}, "set both or not at all"},
+		{"dev beyond loopback", map[string]string{"dev": "true", "listen": "10.0.0.1:80"}, "loopback"},
+		{"dev with media beyond loopback", map[string]string{"dev": "true", "media": ":7481"}, "loopback"},
+		{"all addresses without a public URL", map[string]string{"listen": "0.0.0.0:80"}, "public-url"},
+		{"an empty host without a public URL", map[string]string{"listen": ":80"}, "public-url"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Load(Sources{Flag: values(c.flags)})
+			wantError(t, err, c.want)
+		})
+	}
+	t.Run("all addresses with a public URL are fine", func(t *testing.T) {
+		t.Parallel()
+		c, err := Load(Sources{Flag: values(map[string]string{"listen": ":80", "public-url": "https://x.example/cb/"})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u, _ := c.URL(); u != "https://x.example/cb" {
+			t.Errorf("the URL is %s", u)
+		}
+	})
+}
+
+func TestListsOfTheFileAndOfFlagsMeanTheSame(t *testing.T) {
+	t.Parallel()
+	a, err := Load(Sources{File: writeFile(t, "media-ip: [10.0.0.1, '::1']\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Load(Sources{Flag: values(map[string]string{"media-ip": "10.0.0.1, ::1"})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(a.MediaIPs) != fmt.Sprint(b.MediaIPs) || len(a.MediaIPs) != 2 {
+		t.Errorf("the file gives %v, the flag %v", a.MediaIPs, b.MediaIPs)
+	}
+}
+
+func FuzzConfigurationFile(f *testing.F) {
+	f.Add(Sample())
+	f.Add("media-ip: [1, 2]\nlinger: 5s\n")
+	f.Add("a: &x [*x]")
+	f.Add("<<: {data: x}")
+	f.Fuzz(func(t *testing.T, text string) {
+		values, err := parseFile(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		for _, s := range Settings() {
+			c := Default()
+			if v, ok := values[s.Name]; ok && s.set(&c, v.value) {
+				again := Default()
+				if !s.set(&again, s.get(&c)) && s.get(&c) != "" {
+					t.Errorf("%s reads %q but not its own %q", s.Name, v.value, s.get(&c))
+				}
+			}
+		}
+	})
+}
+
+func values(m map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) { v, ok := m[name]; return v, ok }
+}
+
+func writeFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "callboard.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func wantError(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("it was accepted; want an error with %q", parts)
+	}
+	for _, part := range parts {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("the error is %q; want %q in it", err, part)
+		}
+	}
+	if strings.Contains(err.Error(), "\n") {
+		t.Errorf("the error has more than one line: %q", err)
+	}
+}

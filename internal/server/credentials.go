@@ -1,0 +1,97 @@
+package server
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Credentials sign requests to the API.
+type Credentials struct {
+	AccessKeyID     string `json:"accessKeyId"`
+	SecretAccessKey string `json:"secretAccessKey"`
+}
+
+// Credentials gives the pair that a server with this configuration accepts: the
+// configured one, or the one in the data directory, which is made if there is
+// none. With data in memory each call makes a new pair.
+func (c *Config) Credentials() (Credentials, error) {
+	switch {
+	case c.AccessKeyID != "":
+		return Credentials{c.AccessKeyID, c.SecretAccessKey}, nil
+	case c.Dev:
+		return Credentials{c.Account, "anything-will-do"}, nil
+	case c.Data == Memory:
+		return newCredentials(), nil
+	}
+	return keptCredentials(c.Data)
+}
+
+func newCredentials() Credentials {
+	const upper, all = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	return Credentials{"AKIA" + randomText(16, upper), randomText(40, all)}
+}
+
+// randomText draws n characters; the alphabet's length divides 256, so that
+// every character is equally likely.
+func randomText(n int, alphabet string) string {
+	b := make([]byte, n)
+	rand.Read(b)
+	for i := range b {
+		b[i] = alphabet[int(b[i])%len(alphabet)]
+	}
+	return string(b)
+}
+
+// keptCredentials reads <dir>/credentials.json, making it first if need be. The
+// server and "callboard env" may do that at the same moment: the file appears
+// whole by a link, which only one of them can make.
+func keptCredentials(dir string) (Credentials, error) {
+	path := filepath.Join(dir, "credentials.json")
+	kept, err := readCredentials(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return kept, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return Credentials{}, fmt.Errorf("the data directory cannot be made: %w", err)
+	}
+	if err := placeCredentials(dir, path, newCredentials()); err != nil && !errors.Is(err, fs.ErrExist) {
+		return Credentials{}, fmt.Errorf("the credentials cannot be kept: %w", err)
+	}
+	return readCredentials(path)
+}
+
+func placeCredentials(dir, path string, c Credentials) (err error) {
+	f, err := os.CreateTemp(dir, "credentials-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err == nil {
+		_, err = f.Write(append(data, '\n'))
+	}
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Link(f.Name(), path)
+}
+
+func readCredentials(path string) (Credentials, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Credentials{}, fmt.Errorf("the credentials cannot be read: %w", err)
+	}
+	var c Credentials
+	if err := json.Unmarshal(data, &c); err != nil {
+		return Credentials{}, fmt.Errorf("%s is not JSON: %w", path, err)
+	}
+	if !isKeyID(c.AccessKeyID) || !isSecret(c.SecretAccessKey) {
+		return Credentials{}, fmt.Errorf("%s must hold accessKeyId and secretAccessKey; remove it to get new ones", path)
+	}
+	return c, nil
+}

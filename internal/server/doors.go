@@ -1,0 +1,142 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"callboard/internal/api"
+	"callboard/internal/presence"
+	"callboard/internal/sigv4"
+	"callboard/internal/whip"
+)
+
+// openHTTP builds the doors and the server in front of them. Its timeouts do
+// not concern presence sockets, which look after themselves.
+func (s *Server) openHTTP(ctx context.Context) error {
+	s.metrics = newMetrics(s)
+	doors, err := s.doors(ctx)
+	if err != nil {
+		return err
+	}
+	s.http = &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.requests.Add(1)
+			defer s.requests.Done()
+			doors.ServeHTTP(w, r)
+		}),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	return nil
+}
+
+func (s *Server) doors(ctx context.Context) (*doors, error) {
+	pageKey, err := s.service.Secret(ctx, "page-tokens")
+	if err != nil {
+		return nil, err
+	}
+	base := s.public.Path
+	s.presence = presence.New(presence.Options{Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/events"})
+	return &doors{
+		base: base,
+		own: map[string]http.Handler{
+			"/healthz": http.HandlerFunc(s.healthy),
+			"/readyz":  http.HandlerFunc(s.ready),
+			"/metrics": s.metrics.page(),
+		},
+		whip: whip.New(whip.Options{
+			Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/whip", PublicPath: base + "/whip",
+		}),
+		presence: s.presence,
+		api:      s.newAPI("", pageKey),
+		baseAPI:  s.newAPI(base, pageKey),
+	}, nil
+}
+
+func (s *Server) newAPI(base string, pageKey []byte) http.Handler {
+	return api.New(api.Options{
+		Service:  s.service,
+		Verifier: s.verifier(),
+		Account:  s.account,
+		PageKey:  pageKey,
+		Log:      s.log,
+		Plain:    s.public.Scheme == "http",
+		BasePath: base,
+		Observe:  s.metrics.observe,
+	})
+}
+
+func (s *Server) verifier() *sigv4.Verifier {
+	key := sigv4.Key{AccessKeyID: s.credentials.AccessKeyID, Secret: s.credentials.SecretAccessKey}
+	return &sigv4.Verifier{
+		Service:        "ivs",
+		Window:         s.cfg.ClockSkew,
+		Host:           s.public.Host,
+		AnyCredentials: s.cfg.Dev,
+		Lookup: func(id string) (sigv4.Key, bool) {
+			return key, id == key.AccessKeyID
+		},
+	}
+}
+
+// account tells whose a request is. With dev a 12-digit access key id is an
+// account of its own, so that tests need not share one.
+func (s *Server) account(id sigv4.Identity) (account, principal string) {
+	account = s.cfg.Account
+	if s.cfg.Dev && isAccount(id.AccessKeyID) {
+		account = id.AccessKeyID
+	}
+	return account, "arn:aws:iam::" + account + ":user/callboard"
+}
+
+// doors sends each request to the part of the server that speaks its language.
+// It looks at the path as it came: a mux that tidies paths by redirecting
+// would break signatures.
+type doors struct {
+	base     string // path of the public URL; every door is under it and without it
+	own      map[string]http.Handler
+	whip     http.Handler
+	presence http.Handler
+	api      http.Handler // everything else
+	baseAPI  http.Handler // the same under base, which is a part of what clients sign
+}
+
+func (d *doors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path, based := strings.CutPrefix(r.URL.Path, d.base)
+	based = based && d.base != "" && (path == "" || path[0] == '/')
+	if !based {
+		path = r.URL.Path
+	}
+	door := d.door(path)
+	switch {
+	case door == nil && based:
+		d.baseAPI.ServeHTTP(w, r)
+	case door == nil:
+		d.api.ServeHTTP(w, r)
+	case based:
+		http.StripPrefix(d.base, door).ServeHTTP(w, r)
+	default:
+		door.ServeHTTP(w, r)
+	}
+}
+
+// door gives the handler of a path below the base, nil for the API's.
+func (d *doors) door(path string) http.Handler {
+	switch first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/"); first {
+	case "whip":
+		return d.whip
+	case "events":
+		return d.presence
+	}
+	if own, ok := d.own[path]; ok {
+		return own
+	}
+	return nil
+}

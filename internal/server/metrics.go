@@ -1,0 +1,117 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"callboard/internal/live"
+	"callboard/internal/sfu"
+	"callboard/internal/store"
+)
+
+// metrics is what /metrics shows. Requests are counted as they are answered;
+// everything else is asked of its owner at the moment of the scrape.
+type metrics struct {
+	registry  *prometheus.Registry
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+}
+
+func newMetrics(s *Server) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "callboard_api_requests_total", Help: "Answered API requests.",
+		}, []string{"operation", "status"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "callboard_api_request_seconds", Help: "Time from the head of an API request to its answer.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
+		}, []string{"operation"}),
+	}
+	m.registry.MustRegister(m.requests, m.durations, probes(s),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// observe is told about every API request.
+func (m *metrics) observe(operation string, status int, d time.Duration) {
+	m.requests.WithLabelValues(operation, strconv.Itoa(status)).Inc()
+	m.durations.WithLabelValues(operation).Observe(d.Seconds())
+}
+
+func (m *metrics) page() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// counts is one look at everybody's counters.
+type counts struct {
+	floor live.Stats
+	media sfu.Stats
+	facts store.Stats
+}
+
+// probe is one number of a look.
+type probe struct {
+	about *prometheus.Desc
+	kind  prometheus.ValueType
+	read  func(counts) float64
+}
+
+// prober is a collector that looks once and reads all its probes from that look.
+type prober struct {
+	look   func() counts
+	probes []probe
+}
+
+func (p prober) Describe(out chan<- *prometheus.Desc) {
+	for _, probe := range p.probes {
+		out <- probe.about
+	}
+}
+
+func (p prober) Collect(out chan<- prometheus.Metric) {
+	now := p.look()
+	for _, probe := range p.probes {
+		out <- prometheus.MustNewConstMetric(probe.about, probe.kind, probe.read(now))
+	}
+}
+
+func probes(s *Server) prober {
+	return prober{
+		look: func() counts { return counts{s.floor.Stats(), s.engine.Stats(), s.store.Stats()} },
+		probes: []probe{
+			gauge("callboard_participants", "Participants connected now.", func(c counts) float64 { return float64(c.floor.Participants) }),
+			gauge("callboard_presence_sockets", "Presence WebSockets open now.", func(c counts) float64 { return float64(c.floor.Sockets) }),
+			gauge("callboard_publications", "Publications with a media connection now.", func(c counts) float64 { return float64(c.floor.Publications) }),
+			gauge("callboard_subscriptions", "Subscriptions with a media connection now.", func(c counts) float64 { return float64(c.floor.Subscriptions) }),
+			gauge("callboard_media_peers", "Media connections now.", func(c counts) float64 { return float64(c.media.Peers) }),
+			gauge("callboard_media_peers_pending", "Media connections that are not up yet.", func(c counts) float64 { return float64(c.media.Pending) }),
+			counter("callboard_media_packets_in_total", "RTP packets received.", func(c counts) float64 { return float64(c.media.PacketsIn) }),
+			counter("callboard_media_packets_out_total", "RTP packets sent.", func(c counts) float64 { return float64(c.media.PacketsOut) }),
+			counter("callboard_media_bytes_in_total", "Bytes of RTP received.", func(c counts) float64 { return float64(c.media.BytesIn) }),
+			counter("callboard_media_bytes_out_total", "Bytes of RTP sent.", func(c counts) float64 { return float64(c.media.BytesOut) }),
+			counter("callboard_media_packets_retransmitted_total", "RTP packets sent again because they were missed.", func(c counts) float64 { return float64(c.media.Retransmitted) }),
+			counter("callboard_media_key_frame_requests_total", "Key frames asked of publishers.", func(c counts) float64 { return float64(c.media.KeyFrameRequests) }),
+			counter("callboard_media_write_errors_total", "RTP packets that could not be sent.", func(c counts) float64 { return float64(c.media.WriteErrors) }),
+			counter("callboard_store_commits_total", "Transactions made durable.", func(c counts) float64 { return float64(c.facts.Commits) }),
+			counter("callboard_store_updates_total", "Updates run; divided by the commits, the size of a batch.", func(c counts) float64 { return float64(c.facts.Updates) }),
+			counter("callboard_store_update_failures_total", "Updates that left nothing.", func(c counts) float64 { return float64(c.facts.Failures) }),
+			counter("callboard_store_views_total", "Snapshots read.", func(c counts) float64 { return float64(c.facts.Views) }),
+			gauge("callboard_store_updates_queued", "Updates that wait for their commit.", func(c counts) float64 { return float64(c.facts.Queued) }),
+			gauge("callboard_store_readers", "Connections open for reading.", func(c counts) float64 { return float64(c.facts.Readers) }),
+		},
+	}
+}
+
+func gauge(name, help string, read func(counts) float64) probe {
+	return probe{prometheus.NewDesc(name, help, nil, nil), prometheus.GaugeValue, read}
+}
+
+func counter(name, help string, read func(counts) float64) probe {
+	return probe{prometheus.NewDesc(name, help, nil, nil), prometheus.CounterValue, read}
+}

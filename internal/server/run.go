@@ -1,0 +1,73 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Run serves until ctx ends, then stops in order: no new connections, requests
+// under way are finished, everybody on the floor leaves and the list says so,
+// media and facts are closed. It returns when nothing of the server is left, at
+// the latest [Config.ShutdownMax] after ctx has ended. An error means that
+// serving broke off or that the end was not orderly.
+func (s *Server) Run(ctx context.Context) error {
+	onFloor, dismiss := context.WithCancel(context.WithoutCancel(ctx))
+	defer dismiss()
+	floor, served := make(chan error, 1), make(chan error, 1)
+	go func() { floor <- s.floor.Run(onFloor) }()
+	go func() { served <- s.http.Serve(s.listener) }()
+	s.phase.Store(ready)
+	s.log.Info("serving", "url", s.URL(), "listen", s.Addr(), "media", s.MediaAddr())
+	if s.cfg.Serving != nil {
+		s.cfg.Serving(s)
+	}
+
+	var broken error
+	select {
+	case <-ctx.Done():
+	case err := <-served:
+		broken = fmt.Errorf("HTTP serving ended: %w", err)
+		served <- http.ErrServerClosed
+	}
+	return errors.Join(broken, s.stop(dismiss, floor, served))
+}
+
+// stop ends everything. Requests get a third of the time to finish by themselves.
+func (s *Server) stop(dismiss func(), floor, served <-chan error) error {
+	s.phase.Store(stopping)
+	s.log.Info("stopping")
+	deadline := time.NewTimer(s.cfg.ShutdownMax)
+	defer deadline.Stop()
+	ended := make(chan error, 1)
+	go func() { ended <- s.leave(dismiss, floor, served) }()
+	select {
+	case err := <-ended:
+		s.log.Info("stopped")
+		return err
+	case <-deadline.C:
+		return fmt.Errorf("the server did not end in order within %v", s.cfg.ShutdownMax)
+	}
+}
+
+// leave does the work of stop. Clients that do not cooperate are cut off and
+// mentioned in the log; only what the server itself could not do is an error.
+func (s *Server) leave(dismiss func(), floor, served <-chan error) error {
+	patience, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownMax/3)
+	defer cancel()
+	if err := s.http.Shutdown(patience); err != nil {
+		s.log.Warn("requests were cut off", "error", errors.Join(err, s.http.Close()))
+	}
+	<-served
+	dismiss()
+	left := <-floor
+	farewell, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownMax/10)
+	defer cancel()
+	if err := s.presence.Close(farewell); err != nil {
+		s.log.Warn("presence sockets were cut off", "error", err)
+	}
+	s.requests.Wait()
+	return errors.Join(left, s.close())
+}

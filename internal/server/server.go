@@ -1,0 +1,183 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/net/netutil"
+
+	"callboard/internal/live"
+	"callboard/internal/presence"
+	"callboard/internal/sfu"
+	"callboard/internal/stage"
+	"callboard/internal/store"
+)
+
+// maxConnections bounds the HTTP connections that are open at once. Those
+// beyond wait in the listener's queue.
+const maxConnections = 20_000
+
+// Server is a whole Callboard. [New] makes one, [Server.Run] runs it, once.
+type Server struct {
+	cfg         Config
+	log         *slog.Logger
+	credentials Credentials
+	public      *url.URL
+	media       netip.AddrPort
+
+	listener net.Listener
+	store    *store.Store
+	service  *stage.Service
+	register *stage.Register
+	engine   *sfu.Engine
+	floor    *live.Floor
+	presence *presence.Endpoint
+	metrics  *metrics
+	http     *http.Server
+
+	phase    atomic.Int32   // starting, ready, stopping
+	requests sync.WaitGroup // HTTP requests and sockets that are being served
+	release  []func() error // gives back what was acquired, last first
+}
+
+const (
+	starting int32 = iota
+	ready
+	stopping
+)
+
+// New acquires everything a server needs: addresses, data, media socket. People
+// who are listed as connected by a process that died are set right. Nothing is
+// served before Run, which must follow; if New fails, everything is released.
+func New(ctx context.Context, cfg Config) (*Server, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, log: newLogger(&cfg)}
+	steps := []func(context.Context) error{s.openAccess, s.openListener, s.openStore, s.openStage, s.openFloor, s.openHTTP}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+	}
+	return s, nil
+}
+
+func newLogger(cfg *Config) *slog.Logger {
+	o := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(cfg.LogOutput, o))
+	}
+	return slog.New(slog.NewTextHandler(cfg.LogOutput, o))
+}
+
+func (s *Server) openAccess(context.Context) (err error) {
+	s.credentials, err = s.cfg.Credentials()
+	return err
+}
+
+// openListener binds the HTTP address first: it is the cheapest thing to fail,
+// and the public URL may depend on the port.
+func (s *Server) openListener(ctx context.Context) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen %s cannot be opened: %w", s.cfg.Listen, err)
+	}
+	s.listener = netutil.LimitListener(l, maxConnections)
+	s.release = append(s.release, func() error {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) { // Run has closed it
+			return err
+		}
+		return nil
+	})
+	address, err := s.cfg.URL()
+	if err != nil { // the port was chosen just now
+		address = "http://" + l.Addr().String()
+	}
+	if s.public, err = url.Parse(address); err != nil {
+		return fmt.Errorf("public-url %q is no URL: %w", address, err)
+	}
+	return nil
+}
+
+func (s *Server) openStore(ctx context.Context) (err error) {
+	path := Memory
+	if s.cfg.Data != Memory {
+		path = filepath.Join(s.cfg.Data, "callboard.db")
+	}
+	s.store, err = store.Open(ctx, store.Options{Path: path, Log: s.log})
+	if err != nil {
+		return fmt.Errorf("data %s cannot be opened: %w", s.cfg.Data, err)
+	}
+	s.release = append(s.release, s.store.Close)
+	return nil
+}
+
+func (s *Server) openStage(ctx context.Context) (err error) {
+	events, whip := endpoints(s.public)
+	s.service, s.register, err = stage.Open(ctx, stage.Options{
+		Store:     s.store,
+		Endpoints: stage.Endpoints{Events: events, WHIP: whip},
+		Linger:    s.cfg.Linger,
+		Quotas:    stage.Quotas{Stages: s.cfg.Stages, PublicKeys: s.cfg.PublicKeys},
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.register.Recover(ctx); err != nil {
+		return fmt.Errorf("setting right what the last run left: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) openFloor(ctx context.Context) error {
+	conn, err := new(net.ListenConfig).ListenPacket(ctx, "udp", s.cfg.Media)
+	if err != nil {
+		return fmt.Errorf("media %s cannot be opened: %w", s.cfg.Media, err)
+	}
+	s.media = conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	var announced []net.IP
+	for _, ip := range s.cfg.MediaIPs {
+		announced = append(announced, ip.AsSlice())
+	}
+	s.engine, err = sfu.Open(sfu.Options{Conn: conn, IPs: announced, Log: s.log})
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	s.release = append(s.release, s.engine.Close)
+	s.floor = live.Open(live.Options{Register: s.register, Engine: s.engine, Log: s.log, Farewell: s.cfg.ShutdownMax / 2})
+	s.service.UseFloor(s.floor)
+	return nil
+}
+
+// close gives everything back. What was given back before is not tried again.
+func (s *Server) close() error {
+	var errs []error
+	for _, release := range slices.Backward(s.release) {
+		errs = append(errs, release())
+	}
+	s.release = nil
+	return errors.Join(errs...)
+}
+
+// URL is the URL of the server as clients see it, without a slash at the end.
+func (s *Server) URL() string { return s.public.String() }
+
+// Addr is the address of HTTP, with the port that was really taken.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// MediaAddr is the UDP address of media, with the port that was really taken.
+func (s *Server) MediaAddr() string { return s.media.String() }
+
+// Credentials are those that sign requests to this server.
+func (s *Server) Credentials() Credentials { return s.credentials }

@@ -1,0 +1,186 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Setting is one thing a server can be told: the flag --name of serve, the
+// variable CALLBOARD_NAME and the key name of the configuration file.
+type Setting struct {
+	Name    string
+	Usage   string // one line of help
+	Allowed string // finishes the sentence "it must be ..."
+	Switch  bool   // true or false; as a flag it needs no value
+
+	set func(c *Config, value string) bool // false: not allowed
+	get func(c *Config) string
+}
+
+// Variable is the setting's environment variable.
+func (s Setting) Variable() string {
+	return "CALLBOARD_" + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
+}
+
+// Default is the setting's value when nobody sets it.
+func (s Setting) Default() string {
+	c := Default()
+	return s.get(&c)
+}
+
+// Settings lists everything that flags, variables and the file can set.
+func Settings() []Setting {
+	return []Setting{
+		text("listen", "address of HTTP: the API, WHIP, WHEP, presence, health, metrics", anAddress, isAddress, func(c *Config) *string { return &c.Listen }),
+		text("media", "UDP address of all media", anAddress, isAddress, func(c *Config) *string { return &c.Media }),
+		text("public-url", "URL under which clients reach this server (default: derived from listen)", "a URL like https://callboard.example.com or http://10.0.0.5:7480/path", isPublicURL, func(c *Config) *string { return &c.PublicURL }),
+		addresses("media-ip", "IP addresses announced for media, separated by commas (default: those of the media socket)", func(c *Config) *[]netip.Addr { return &c.MediaIPs }),
+		text("data", "directory of the facts and the credentials, or memory: to keep nothing", "a directory, or memory:", notEmpty, func(c *Config) *string { return &c.Data }),
+		text("region", "region that clients are told to use", "a region name such as us-east-1", isRegion, func(c *Config) *string { return &c.Region }),
+		text("account", "account that the credentials belong to", "12 digits", isAccount, func(c *Config) *string { return &c.Account }),
+		text("access-key-id", "access key id that signs requests (default: made at the first start)", "4 to 128 letters and digits", isKeyID, func(c *Config) *string { return &c.AccessKeyID }),
+		text("secret-access-key", "secret that goes with access-key-id; better a variable or the file than a flag", "at least 8 characters without spaces", isSecret, func(c *Config) *string { return &c.SecretAccessKey }),
+		toggle("dev", "accept any credentials; a 12-digit access key id is the account; loopback only", func(c *Config) *bool { return &c.Dev }),
+		duration("linger", "how long a session outlives its last participant", 0, func(c *Config) *time.Duration { return &c.Linger }),
+		duration("clock-skew", "how far the clock of a signed request may be off", time.Second, func(c *Config) *time.Duration { return &c.ClockSkew }),
+		count("quota-stages", "stages an account may have in a region; 0 is no limit", func(c *Config) *int { return &c.Stages }),
+		count("quota-public-keys", "public keys an account may have in a region; 0 is no limit", func(c *Config) *int { return &c.PublicKeys }),
+		level("log-level", "least level that is logged", func(c *Config) *slog.Level { return &c.LogLevel }),
+		text("log-format", "text or json", "text or json", isFormat, func(c *Config) *string { return &c.LogFormat }),
+	}
+}
+
+func text(name, usage, allowed string, ok func(string) bool, field func(*Config) *string) Setting {
+	return Setting{Name: name, Usage: usage, Allowed: allowed,
+		set: func(c *Config, v string) bool { *field(c) = v; return ok(v) },
+		get: func(c *Config) string { return *field(c) },
+	}
+}
+
+func toggle(name, usage string, field func(*Config) *bool) Setting {
+	return Setting{Name: name, Usage: usage, Allowed: "true or false", Switch: true,
+		set: func(c *Config, v string) bool {
+			on, err := strconv.ParseBool(v)
+			*field(c) = on
+			return err == nil
+		},
+		get: func(c *Config) string { return strconv.FormatBool(*field(c)) },
+	}
+}
+
+func duration(name, usage string, least time.Duration, field func(*Config) *time.Duration) Setting {
+	allowed := "a duration such as 90s or 5m"
+	if least > 0 {
+		allowed += ", at least " + least.String()
+	}
+	return Setting{Name: name, Usage: usage, Allowed: allowed,
+		set: func(c *Config, v string) bool {
+			d, err := time.ParseDuration(v)
+			*field(c) = d
+			return err == nil && d >= least
+		},
+		get: func(c *Config) string { return shortDuration(*field(c)) },
+	}
+}
+
+func count(name, usage string, field func(*Config) *int) Setting {
+	return Setting{Name: name, Usage: usage, Allowed: "a whole number, 0 or more",
+		set: func(c *Config, v string) bool {
+			n, err := strconv.Atoi(v)
+			*field(c) = n
+			return err == nil && n >= 0
+		},
+		get: func(c *Config) string { return strconv.Itoa(*field(c)) },
+	}
+}
+
+func level(name, usage string, field func(*Config) *slog.Level) Setting {
+	return Setting{Name: name, Usage: usage, Allowed: "debug, info, warn or error",
+		set: func(c *Config, v string) bool { return field(c).UnmarshalText([]byte(v)) == nil },
+		get: func(c *Config) string { return strings.ToLower(field(c).String()) },
+	}
+}
+
+func addresses(name, usage string, field func(*Config) *[]netip.Addr) Setting {
+	return Setting{Name: name, Usage: usage, Allowed: "IP addresses separated by commas, such as 203.0.113.7",
+		set: func(c *Config, v string) bool {
+			*field(c) = nil
+			for part := range strings.SplitSeq(v, ",") {
+				ip, err := netip.ParseAddr(strings.TrimSpace(part))
+				if err != nil || ip.IsUnspecified() {
+					return false
+				}
+				*field(c) = append(*field(c), ip)
+			}
+			return true
+		},
+		get: func(c *Config) string {
+			var parts []string
+			for _, ip := range *field(c) {
+				parts = append(parts, ip.String())
+			}
+			return strings.Join(parts, ",")
+		},
+	}
+}
+
+// shortDuration writes 2m0s as 2m, the way people do.
+func shortDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+const anAddress = "host:port, such as 127.0.0.1:7480"
+
+var (
+	regionPattern = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
+	keyIDPattern  = regexp.MustCompile(`^[A-Za-z0-9_]{4,128}$`)
+	digits12      = regexp.MustCompile(`^[0-9]{12}$`)
+	secretPattern = regexp.MustCompile(`^[!-~]{8,256}$`)
+)
+
+func notEmpty(v string) bool  { return v != "" }
+func isRegion(v string) bool  { return regionPattern.MatchString(v) }
+func isAccount(v string) bool { return digits12.MatchString(v) }
+func isKeyID(v string) bool   { return keyIDPattern.MatchString(v) }
+func isSecret(v string) bool  { return secretPattern.MatchString(v) }
+func isFormat(v string) bool  { return v == "text" || v == "json" }
+
+func isAddress(v string) bool {
+	_, port, err := net.SplitHostPort(v)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
+}
+
+func isPublicURL(v string) bool {
+	u, err := url.Parse(v)
+	if err != nil {
+		return false
+	}
+	plain := u.User == nil && u.RawQuery == "" && u.Fragment == "" && !u.ForceQuery
+	return plain && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+}
+
+// refusal is the one sentence that stops a start.
+func (s Setting) refusal(origin, value string) error {
+	if s.Name == "secret-access-key" {
+		return fmt.Errorf("%s is not allowed: it must be %s", origin, s.Allowed)
+	}
+	return fmt.Errorf("%s is %q: it must be %s", origin, value, s.Allowed)
+}
