@@ -58,7 +58,8 @@ type API struct {
 	operations map[string]*operation // by "METHOD /path"
 	paths      map[string]bool
 	headers    http.Header
-	buffers    sync.Pool // of *[]byte, for response bodies
+	buffers    sync.Pool     // of *[]byte, for response bodies
+	large      chan struct{} // an entry for each large body that is being read
 }
 
 // New builds an API.
@@ -70,6 +71,7 @@ func New(o Options) *API {
 		paths:      map[string]bool{},
 		headers:    commonHeaders(o.Plain),
 		buffers:    sync.Pool{New: func() any { return new([]byte) }},
+		large:      make(chan struct{}, maxLarge),
 	}
 	a.o.BasePath = strings.TrimSuffix(o.BasePath, "/")
 	for _, op := range table() {
@@ -79,11 +81,18 @@ func New(o Options) *API {
 	return a
 }
 
+// maxPooled is the largest buffer worth keeping: a full page of participants.
+const maxPooled = 64 << 10
+
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	buf := a.buffers.Get().(*[]byte)
-	defer a.buffers.Put(buf)
+	defer func() {
+		if cap(*buf) <= maxPooled {
+			a.buffers.Put(buf)
+		}
+	}()
 
 	e := exchange{id: uuid.NewString(), name: "unknown", status: http.StatusOK, body: (*buf)[:0]}
 	a.answer(&e, w, r)
@@ -122,7 +131,7 @@ func (a *API) answer(e *exchange, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e.name = op.name
-	body, err := readBody(w, r)
+	body, err := a.readBody(w, r)
 	if err != nil {
 		e.fail(err)
 		return

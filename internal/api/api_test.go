@@ -143,9 +143,33 @@ func TestBodyOfUnannouncedLengthIsBoundedAsWell(t *testing.T) {
 	w := newWorld(t)
 	r := httptest.NewRequest("POST", "/GetStage", io.LimitReader(zeros{}, 3*maxBody))
 	r.ContentLength = -1
+	sigv4.Sign(r, nil, testKey, testRegion, "ivs", w.clock()) // as good as a head gets
 	if got := w.send(r); got.status != 413 || got.code() != "RequestEntityTooLargeException" {
 		t.Errorf("got %d %s", got.status, got.code())
 	}
+}
+
+func TestLargeBodyOfAStrangerIsNotRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := &counted{Reader: io.LimitReader(zeros{}, smallBody+1)}
+	r := httptest.NewRequest("POST", "/GetStage", body)
+	r.ContentLength = smallBody + 1
+	if got := w.send(r); got.code() != "MissingAuthenticationTokenException" || body.n > 0 {
+		t.Errorf("got %s after %d bytes", got.code(), body.n)
+	}
+}
+
+// counted counts what is read of it.
+type counted struct {
+	io.Reader
+	n int
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.n += n
+	return n, err
 }
 
 type zeros struct{}

@@ -281,9 +281,18 @@ func (d *decoding) pointer() string {
 	var b strings.Builder
 	for _, name := range d.at {
 		b.WriteByte('/')
-		pointerEscape.WriteString(&b, name)
+		pointerEscape.WriteString(&b, clip(name))
 	}
 	return b.String()
+}
+
+// clip shortens a key that a stranger chose to what is worth repeating.
+func clip(name string) string {
+	const longest = 256 // bytes; more than any key that is allowed has in ASCII
+	if len(name) <= longest {
+		return name
+	}
+	return strings.ToValidUTF8(name[:longest], "") + "..."
 }
 
 var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")

@@ -16,10 +16,29 @@ type request struct {
 	resource string // what follows /tags/, unescaped
 }
 
-// readBody reads the whole body: its hash is part of the signature.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+const (
+	// smallBody is what anybody may send before anything is known of him.
+	smallBody = 8 << 10
+	// maxLarge is how many larger bodies are read at the same time.
+	maxLarge = 64
+)
+
+// readBody reads the whole body: its hash is part of the signature. A large one
+// is read only for who has the head of a good signature, and in its turn.
+func (a *API) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > maxBody {
 		return nil, errTooLarge
+	}
+	if r.ContentLength < 0 || r.ContentLength > smallBody {
+		if err := a.o.Verifier.Glance(r); err != nil {
+			return nil, err
+		}
+		select {
+		case a.large <- struct{}{}:
+			defer func() { <-a.large }()
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
 	}
 	var buf bytes.Buffer
 	if n := r.ContentLength; n > 0 {
@@ -54,7 +73,7 @@ func sendsJSON(contentType string) bool {
 		return true
 	}
 	media, _, err := mime.ParseMediaType(contentType)
-	return err == nil && strings.HasPrefix(media, "application/") && !strings.HasSuffix(media, "xml")
+	return (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter)) && strings.HasPrefix(media, "application/") && !strings.HasSuffix(media, "xml")
 }
 
 func takesJSON(accept string) bool {

@@ -66,6 +66,7 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(func() { facts.Close() })
 	w.service, w.register, err = stage.Open(t.Context(), stage.Options{
 		Store:     facts,
+		Now:       w.clock,
 		Endpoints: stage.Endpoints{Events: "wss://board.example.com/events", WHIP: "https://board.example.com/whip"},
 		Linger:    2 * time.Minute,
 		Quotas:    stage.Quotas{PublicKeys: 3},

@@ -13,8 +13,8 @@
 // service but S3. The text is hashed, joined with time and scope and signed with
 // a key derived from the secret, the day, the region and the service.
 //
-// The package knows neither services nor operations, holds no secrets except
-// the derived keys it has recently seen at work, and does no I/O.
+// The package knows neither services nor operations, remembers no
+// secrets except those it has recently seen at work, and does no I/O.
 //
 // Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 package sigv4

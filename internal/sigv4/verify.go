@@ -55,13 +55,7 @@ type Verifier struct {
 // signature.
 func (v *Verifier) Verify(r *http.Request, body []byte) (Identity, error) {
 	var a authorization
-	if err := a.read(r); err != nil {
-		return Identity{}, err
-	}
-	if err := v.checkTime(&a); err != nil {
-		return Identity{}, err
-	}
-	if err := v.checkScope(&a); err != nil {
+	if err := v.checkHead(r, &a); err != nil {
 		return Identity{}, err
 	}
 	if !v.AnyCredentials {
@@ -70,6 +64,35 @@ func (v *Verifier) Verify(r *http.Request, body []byte) (Identity, error) {
 		}
 	}
 	return Identity{AccessKeyID: a.accessKeyID, Region: a.region, Date: a.at}, nil
+}
+
+// Glance checks what can be checked before the body is read: all that Verify
+// does but for the session token and the signature. Who passes is not known yet;
+// who does not would be refused by Verify in the same words.
+func (v *Verifier) Glance(r *http.Request) error {
+	var a authorization
+	if err := v.checkHead(r, &a); err != nil {
+		return err
+	}
+	if v.AnyCredentials {
+		return nil
+	}
+	if v.Lookup != nil {
+		if _, ok := v.Lookup(a.accessKeyID); ok {
+			return nil
+		}
+	}
+	return errUnrecognized
+}
+
+func (v *Verifier) checkHead(r *http.Request, a *authorization) error {
+	if err := a.read(r); err != nil {
+		return err
+	}
+	if err := v.checkTime(a); err != nil {
+		return err
+	}
+	return v.checkScope(a)
 }
 
 func (v *Verifier) checkTime(a *authorization) error {
@@ -129,7 +152,7 @@ func (v *Verifier) checkScope(a *authorization) error {
 }
 
 func isRegion(s string) bool {
-	const longest = 64
+	const longest = 32 // leaves room in an ARN of 128 characters for every type and id
 	for i := range len(s) {
 		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
 			return false

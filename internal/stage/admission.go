@@ -3,6 +3,8 @@ package stage
 import (
 	"context"
 	"crypto/ecdsa"
+	"crypto/sha256"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"time"
@@ -19,16 +21,26 @@ type Admission struct {
 	MayPublish    bool
 	MaySubscribe  bool
 	Expires       time.Time
+
+	digest [sha256.Size]byte // of the token
+}
+
+// GivenFor says whether this is the admission that jwt itself was given. Who
+// shows the same token again needs no other proof, not even the key that
+// signed it to be there still.
+func (a Admission) GivenFor(jwt string) bool {
+	digest := sha256.Sum256([]byte(jwt))
+	return subtle.ConstantTimeCompare(digest[:], a.digest[:]) == 1
 }
 
 // Admit verifies a participant token (JWT) for a new join: signature, expiry,
 // stage, bar. The error is an [*Error] with a Code. It writes nothing.
 func (r *Register) Admit(ctx context.Context, jwt string) (Admission, error) {
-	a, now, err := r.verify(ctx, jwt)
+	a, err := r.verify(ctx, jwt)
 	if err != nil {
 		return Admission{}, err
 	}
-	if !a.Expires.After(now) {
+	if !a.Expires.After(r.now()) {
 		return Admission{}, refuse(Unauthenticated, CodeTokenExpired, "The token expired at %s", a.Expires.UTC().Format(time.RFC3339))
 	}
 	err = r.store.View(ctx, func(tx Tx) error { return checkDoor(tx, a) })
@@ -42,8 +54,7 @@ func (r *Register) Admit(ctx context.Context, jwt string) (Admission, error) {
 // since and does not look at bars or the stage: it is for requests on a media
 // session that exists already.
 func (r *Register) Recognise(ctx context.Context, jwt string) (Admission, error) {
-	a, _, err := r.verify(ctx, jwt)
-	return a, err
+	return r.verify(ctx, jwt)
 }
 
 // checkDoor refuses when the stage is gone or the id is barred from it.
@@ -65,29 +76,26 @@ func checkDoor(tx Tx, a Admission) error {
 	return err
 }
 
-// verify checks form and signature, and gives the time it took as now.
-func (r *Register) verify(ctx context.Context, jwt string) (a Admission, now time.Time, err error) {
-	var parsed *token.Token
-	var key *ecdsa.PublicKey
-	err = r.store.View(ctx, func(tx Tx) error {
-		now = tx.Now()
-		if parsed, err = token.Parse(jwt, now); err != nil {
-			return malformed(err)
-		}
-		if a, err = admission(parsed.Claims()); err != nil {
-			return malformed(err)
-		}
-		key, err = r.verifyingKey(tx, parsed.KeyID(), a.Stage)
-		return err
-	})
+// verify checks form and signature. Both are done outside of any transaction:
+// strangers may come with anything, and the signature is slow.
+func (r *Register) verify(ctx context.Context, jwt string) (Admission, error) {
+	parsed, err := token.Parse(jwt, r.now())
 	if err != nil {
-		return Admission{}, now, err
+		return Admission{}, malformed(err)
 	}
-	// Outside of the transaction: this is the slow part.
+	a, err := admission(parsed.Claims())
+	if err != nil {
+		return Admission{}, malformed(err)
+	}
+	key, err := r.verifyingKey(ctx, parsed.KeyID(), a.Stage)
+	if err != nil {
+		return Admission{}, err
+	}
 	if err := parsed.Verify(key); err != nil {
-		return Admission{}, now, malformed(err)
+		return Admission{}, malformed(err)
 	}
-	return a, now, nil
+	a.digest = sha256.Sum256([]byte(jwt))
+	return a, nil
 }
 
 func malformed(err error) error {
@@ -112,7 +120,7 @@ func admission(c token.Claims) (Admission, error) {
 
 // verifyingKey finds the key a token names: the server's own, or an imported
 // one of the stage's own account and region.
-func (r *Register) verifyingKey(tx Tx, id string, stage ARN) (*ecdsa.PublicKey, error) {
+func (r *Register) verifyingKey(ctx context.Context, id string, stage ARN) (*ecdsa.PublicKey, error) {
 	if id == serverKeyID {
 		return r.serverKey, nil
 	}
@@ -121,14 +129,18 @@ func (r *Register) verifyingKey(tx Tx, id string, stage ARN) (*ecdsa.PublicKey, 
 	if err != nil || arn.Type != TypePublicKey || arn.Account != stage.Account || arn.Region != stage.Region {
 		return nil, unknown
 	}
-	d, err := tx.Document(arn)
+	var imported PublicKey
+	err = r.store.View(ctx, func(tx Tx) error {
+		d, err := tx.Document(arn)
+		if err != nil {
+			return err
+		}
+		imported, err = publicKey(d)
+		return err
+	})
 	if errors.Is(err, ErrNoRow) {
 		return nil, unknown
 	}
-	if err != nil {
-		return nil, err
-	}
-	imported, err := publicKey(d)
 	if err != nil {
 		return nil, err
 	}

@@ -118,3 +118,36 @@ func TestCapabilitiesAreGivenOnceEach(t *testing.T) {
 		t.Errorf("expires %v", issued.Expires)
 	}
 }
+
+func TestTokenIsKnownAgainWithoutItsKey(t *testing.T) {
+	w := newWorld(t)
+	arn := w.stage()
+	private, public := keyPair(t)
+	key, err := w.ImportPublicKey(t.Context(), w.caller, "", public, nil)
+	w.check(err)
+	jwt := selfSigned(t, private, key.ARN.String(), arn, w.clock())
+	a, err := w.Admit(t.Context(), jwt)
+	w.check(err)
+	w.check(w.DeletePublicKey(t.Context(), w.caller, key.ARN))
+	if !a.GivenFor(jwt) || a.GivenFor(jwt+"x") || (stage.Admission{}).GivenFor(jwt) {
+		t.Error("an admission does not know its own token")
+	}
+}
+
+func TestSelfSignedIDCanBeBarredForAsLongAsItsLatestTokenLasts(t *testing.T) {
+	w := newWorld(t)
+	arn := w.stage()
+	a := stage.Admission{Stage: arn, ParticipantID: "bob", Expires: w.clock().Add(time.Minute)}
+	e, err := w.Join(t.Context(), a, stage.Client{})
+	w.check(err)
+	w.record(e, stage.Left)
+	a.Expires = w.clock().Add(24 * time.Hour)
+	e, err = w.Join(t.Context(), a, stage.Client{})
+	w.check(err)
+	w.record(e, stage.Left)
+	w.pass(2 * time.Hour)
+	w.token(arn, "") // a time at which passes are forgotten
+	w.check(w.Disconnect(t.Context(), w.caller, arn, "bob", ""))
+	_, err = w.Join(t.Context(), a, stage.Client{})
+	wantKind(t, err, stage.Denied)
+}

@@ -47,7 +47,7 @@ type Event struct {
 	No          int64 // position in the feed
 	At          time.Time
 	Stage       ARN
-	Session     int64 // Session.No; 0 when the participant was refused while no session was live
+	Session     int64 // Session.No
 	Participant string
 	Name        EventName
 	Remote      string    // the publisher, on subscribe events

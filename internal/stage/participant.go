@@ -158,6 +158,9 @@ func (s *Service) Disconnect(ctx context.Context, c Caller, arn ARN, id, reason 
 	if err != nil {
 		return err
 	}
+	s.log.Info("participant disconnected by the API", "stage", arn, "participant", id, "reason", reason)
+	ctx, cancel := toTheEnd(ctx)
+	defer cancel()
 	return s.floor.Disconnect(ctx, arn, id, ReasonParticipantDisconnected, reason)
 }
 

@@ -78,7 +78,13 @@ func TestErrorOfARefusedParticipantMakesNoRow(t *testing.T) {
 	host := w.join(arn, "")
 	a, err := w.Admit(t.Context(), w.token(arn, "").JWT)
 	w.check(err)
-	w.check(w.Refuse(t.Context(), a, stage.Fact{Name: stage.PublishError, Error: stage.InsufficientCapabilities}))
+	refusal := stage.Fact{Name: stage.PublishError, Error: stage.InsufficientCapabilities}
+	w.check(w.Refuse(t.Context(), a, refusal))
+	lonely := stage.Admission{Stage: w.stage(), ParticipantID: a.ParticipantID}
+	w.check(w.Refuse(t.Context(), lonely, refusal)) // no session is live there: it begins none
+	if id := w.active(lonely.Stage); id != "" {
+		t.Errorf("a refusal began session %s", id)
+	}
 	if n := len(w.roll(stage.Roll{Stage: arn, SessionID: host.SessionID}, 50)); n != 1 {
 		t.Errorf("%d listed", n)
 	}
@@ -183,5 +189,14 @@ func TestWalkIsExactWhateverMovesMeanwhile(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestNobodyHasNoEvents(t *testing.T) {
+	w := newWorld(t)
+	nobody := w.join(w.stage(), "")
+	nobody.ParticipantID = ""
+	if got := w.events(nobody); len(got) != 0 {
+		t.Errorf("the empty id has the events %v", got)
 	}
 }

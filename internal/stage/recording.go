@@ -61,7 +61,10 @@ func (r *RecordingConfiguration) apply(ch RecordingChange) {
 	if t := ch.Thumbnail; t != nil {
 		d := defaultRecording()
 		r.ThumbnailInterval = valueOr(t.Interval, d.ThumbnailInterval)
-		r.ThumbnailStorage = valueOr(t.Storage, d.ThumbnailStorage)
+		r.ThumbnailStorage = d.ThumbnailStorage
+		if t.Storage != nil && len(*t.Storage) > 0 {
+			r.ThumbnailStorage = *t.Storage
+		}
 		r.ThumbnailMode = valueOr(t.Mode, d.ThumbnailMode)
 	}
 	r.ReconnectWindow = valueOr(ch.ReconnectWindow, r.ReconnectWindow)

@@ -14,6 +14,7 @@ type Register struct {
 	store     Store
 	linger    time.Duration
 	serverKey *ecdsa.PublicKey
+	now       func() time.Time // the clock tokens are judged by
 }
 
 // Entry is one participant's presence in a session, given by [Register.Join]
@@ -41,6 +42,9 @@ type Fact struct {
 func (r *Register) Join(ctx context.Context, a Admission, c Client) (e Entry, err error) {
 	err = r.store.Update(ctx, func(tx Tx) error {
 		if err := checkDoor(tx, a); err != nil {
+			return err
+		}
+		if err := remember(tx, a); err != nil {
 			return err
 		}
 		session, err := openSession(tx, a.Stage, r.linger)
@@ -78,14 +82,15 @@ func newcomer(tx Tx, s *Session, a Admission) (Participant, error) {
 		Detail:    &Detail{Protocol: ProtocolUnknown},
 	}
 	s.NextSeq++
-	return p, rememberSelfSigned(tx, a)
+	return p, nil
 }
 
-// rememberSelfSigned keeps the id of a token that this server did not issue,
-// so that it can be barred after its participant has gone.
-func rememberSelfSigned(tx Tx, a Admission) error {
-	_, err := tx.Pass(a.Stage, a.ParticipantID)
-	if errors.Is(err, ErrNoRow) {
+// remember keeps the id for as long as a token for it is good, so that it can
+// be barred after its participant has gone. That matters for tokens that this
+// server did not issue; its own are remembered since they were.
+func remember(tx Tx, a Admission) error {
+	pass, err := tx.Pass(a.Stage, a.ParticipantID)
+	if errors.Is(err, ErrNoRow) || err == nil && pass.Expires.Before(a.Expires) {
 		return tx.PutPass(Pass{Stage: a.Stage, ParticipantID: a.ParticipantID, Expires: a.Expires})
 	}
 	return err
@@ -117,17 +122,15 @@ func (r *Register) Record(ctx context.Context, e Entry, facts ...Fact) error {
 		if err != nil {
 			return err
 		}
-		before := p
-		detail := p.Detail
+		before, protocol := p, p.Detail.Protocol
 		for _, f := range facts {
 			if err := r.record(tx, e, &p, f); err != nil {
 				return err
 			}
 		}
-		if p.Connected == before.Connected && p.Published == before.Published {
+		if p.Connected == before.Connected && p.Published == before.Published && p.Detail.Protocol == protocol {
 			return nil
 		}
-		p.Detail = detail
 		return tx.PutParticipant(&p)
 	})
 }
@@ -185,11 +188,15 @@ func (r *Register) Describe(ctx context.Context, e Entry, c Client) error {
 }
 
 // Refuse appends an error fact for an admitted participant that holds no entry
-// (a publish without the capability, say). It creates neither a session nor a row.
+// (a publish without the capability, say). It creates neither a session nor a
+// row; when no session is live there is nowhere to write it.
 func (r *Register) Refuse(ctx context.Context, a Admission, f Fact) error {
 	return r.store.Update(ctx, func(tx Tx) error {
 		live, err := liveSession(tx, a.Stage, r.linger)
-		if err != nil && !errors.Is(err, ErrNoRow) {
+		if errors.Is(err, ErrNoRow) {
+			return nil // nobody could ever read it
+		}
+		if err != nil {
 			return err
 		}
 		return tx.AppendEvent(&Event{

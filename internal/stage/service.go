@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"callboard/internal/token"
@@ -42,6 +43,8 @@ type Options struct {
 	Endpoints Endpoints
 	Linger    time.Duration // how long a session outlives its last participant; 0 ends it at once
 	Quotas    Quotas
+	Now       func() time.Time // the clock tokens are issued and judged by; nil is time.Now
+	Log       *slog.Logger     // nil is silence
 }
 
 // Service is the control plane: one method for each thing one can do. All
@@ -54,12 +57,20 @@ type Service struct {
 	linger    time.Duration
 	quotas    Quotas
 	signer    signer
+	now       func() time.Time
+	log       *slog.Logger
 }
 
 // Open builds the service and the register on one store, creating the server's
 // own signing keys on first use.
 func Open(ctx context.Context, o Options) (*Service, *Register, error) {
-	s := &Service{store: o.Store, endpoints: o.Endpoints, linger: o.Linger, quotas: o.Quotas}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Service{store: o.Store, endpoints: o.Endpoints, linger: o.Linger, quotas: o.Quotas, now: o.Now, log: o.Log}
 	raw, err := s.secret(ctx, "token-key-1", func() ([]byte, error) {
 		key, err := token.NewKey()
 		if err != nil {
@@ -75,7 +86,7 @@ func Open(ctx context.Context, o Options) (*Service, *Register, error) {
 		return nil, nil, fmt.Errorf("token signing key: %w", err)
 	}
 	s.signer = signer{key: key, id: serverKeyID}
-	return s, &Register{store: o.Store, linger: o.Linger, serverKey: &key.PublicKey}, nil
+	return s, &Register{store: o.Store, linger: o.Linger, serverKey: &key.PublicKey, now: o.Now}, nil
 }
 
 // UseFloor tells the service whom to ask when people must go. It is called
@@ -120,7 +131,7 @@ func (s *Service) secret(ctx context.Context, name string, make func() ([]byte, 
 // account are out of bounds. A resource of another region is merely not there.
 func (c Caller) reach(arn ARN) error {
 	if arn.Account != c.Account {
-		return fail(Denied, "User: %s is not authorized to access %s: it belongs to another account", c.ARN, arn)
+		return fail(Denied, "User: %s is not authorized to perform this operation on resource: %s because it belongs to another account", c.ARN, arn)
 	}
 	return nil
 }

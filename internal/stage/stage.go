@@ -47,7 +47,7 @@ func (s *Service) CreateStage(ctx context.Context, c Caller, n NewStage) (Stage,
 		body.Recording.apply(*n.Recording)
 	}
 	arn := ARN{Region: c.Region, Account: c.Account, Type: TypeStage, ID: randomID(12)}
-	tokens, err := s.signAll(ctx, arn, n.Tokens)
+	tokens, err := s.signAll(arn, n.Tokens)
 	if err != nil {
 		return Stage{}, nil, err
 	}
@@ -77,17 +77,13 @@ func (s *Service) CreateStage(ctx context.Context, c Caller, n NewStage) (Stage,
 	return made, tokens, err
 }
 
-func (s *Service) signAll(ctx context.Context, arn ARN, requests []TokenRequest) ([]IssuedToken, error) {
-	var now time.Time
-	if err := s.store.View(ctx, func(tx Tx) error { now = tx.Now(); return nil }); err != nil {
-		return nil, err
-	}
+func (s *Service) signAll(arn ARN, requests []TokenRequest) ([]IssuedToken, error) {
 	var tokens []IssuedToken
 	for _, r := range requests {
 		if err := r.check(); err != nil {
 			return nil, err
 		}
-		t, err := s.sign(arn, r, now)
+		t, err := s.sign(arn, r)
 		if err != nil {
 			return nil, err
 		}
@@ -202,8 +198,16 @@ func (s *Service) DeleteStage(ctx context.Context, c Caller, arn ARN) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := toTheEnd(ctx)
+	defer cancel()
 	if err := s.floor.Clear(ctx, arn, ReasonStageDeleted); err != nil {
 		return err
 	}
 	return closeSession(ctx, s.store, arn)
+}
+
+// toTheEnd is the context of the second half of a change whose first half is
+// durable: a caller who hangs up must not leave it halfway.
+func toTheEnd(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 }

@@ -59,6 +59,7 @@ func newWorldWith(t *testing.T, path string, q stage.Quotas) *world {
 		Endpoints: stage.Endpoints{Events: "ws://localhost/events", WHIP: "http://localhost/whip"},
 		Linger:    linger,
 		Quotas:    q,
+		Now:       w.clock,
 	})
 	w.check(err)
 	w.UseFloor(w.floor)

@@ -32,7 +32,8 @@ type Store interface {
 // answer an empty slice. A Tx is valid until fn returns.
 type Tx interface {
 	// Now is the time at which this transaction began, in UTC with millisecond
-	// precision. It never goes back from one Update to the next.
+	// precision. It does not go back from one Update to the next, unless the
+	// clock was wrong by more than a minute.
 	Now() time.Time
 
 	// Document reads one document by its ARN.
@@ -81,8 +82,10 @@ type Tx interface {
 	// AppendEvent stores e under the next number of the feed and sets e.No.
 	// Numbers have no gaps and become visible in order.
 	AppendEvent(e *Event) error
-	// Events lists events; see EventQuery for the order.
+	// Events lists the events of one participant, newest first.
 	Events(EventQuery) ([]Event, error)
+	// Feed lists all events with No greater than after, oldest first, at most limit.
+	Feed(after int64, limit int) ([]Event, error)
 
 	// Beat notes that the server is alive at Now.
 	Beat() error
@@ -146,15 +149,11 @@ type ParticipantQuery struct {
 	Recording *RecordingState
 }
 
-// EventQuery selects events.
-//
-// With Participant set: the events of that participant in that session, newest
-// first, No less than Before if Before is not zero. With Participant "": the
-// feed of all events, oldest first, No greater than After. At most Limit.
+// EventQuery selects the events of one participant in one session, newest
+// first, No less than Before if Before is not zero, at most Limit.
 type EventQuery struct {
 	Session     int64
 	Participant string
 	Before      int64
-	After       int64
 	Limit       int
 }

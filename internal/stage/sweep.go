@@ -3,6 +3,7 @@ package stage
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -19,26 +20,50 @@ const (
 // the server is alive. To be called once a second or so.
 func (r *Register) Sweep(ctx context.Context) error {
 	var idle []Session
-	beat := false
+	busy := false
 	err := eachLive(ctx, r.store, func(tx Tx, s Session) error {
-		last, err := tx.LastBeat()
-		beat = beat || s.Connected > 0 && tx.Now().Sub(last) >= beatEvery
+		busy = busy || s.Connected > 0
 		if s.settle(tx.Now(), r.linger); !s.Ended.IsZero() {
 			idle = append(idle, s)
 		}
-		return err
+		return nil
 	})
-	if err != nil || !beat && len(idle) == 0 {
+	if err != nil {
 		return err
 	}
-	return r.store.Update(ctx, func(tx Tx) error {
-		for _, s := range idle {
-			if err := r.endIdle(tx, s); err != nil {
-				return err
-			}
+	if busy {
+		if err := r.beat(ctx); err != nil {
+			return err
 		}
-		return tx.Beat()
+	}
+	for some := range slices.Chunk(idle, sweepBatch) {
+		err := r.store.Update(ctx, func(tx Tx) error {
+			for _, s := range some {
+				if err := r.endIdle(tx, s); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// beat notes that the server is alive, unless that was noted lately.
+func (r *Register) beat(ctx context.Context) error {
+	due := false
+	err := r.store.View(ctx, func(tx Tx) error {
+		last, err := tx.LastBeat()
+		due = tx.Now().Sub(last) >= beatEvery
+		return err
 	})
+	if err != nil || !due {
+		return err
+	}
+	return r.store.Update(ctx, func(tx Tx) error { return tx.Beat() })
 }
 
 // endIdle ends a session that was seen idle, unless somebody came meanwhile.
@@ -192,52 +217,58 @@ func leaveFor(tx Tx, s Session, p Participant, at time.Time) (time.Time, error) 
 // openFacts gives the facts that end what the participant began since it last
 // joined and did not end, and the time of its last event.
 func openFacts(tx Tx, p Participant) (open []Fact, last time.Time, err error) {
-	events, err := sinceJoined(tx, p)
-	if err != nil {
-		return nil, last, err
-	}
 	ended := map[Fact]bool{}
 	publishing := false
-	for _, e := range events { // newest first, so an end comes before its beginning
+	err = backToJoining(tx, p, func(e Event) { // an end comes before its beginning
 		last = latest(last, e.At)
-		end := Fact{Name: e.Name, Remote: e.Remote}
-		switch e.Name {
-		case PublishStarted:
-			end.Name = PublishStopped
-			publishing = publishing || !ended[end]
-		case SubscribeStarted:
-			end.Name = SubscribeStopped
-			if !ended[end] {
-				open = append(open, end)
-			}
+		end, ends := endOf(e)
+		if !ends {
+			return
+		}
+		if e.Name == PublishStarted && !ended[end] {
+			publishing = true
+		}
+		if e.Name == SubscribeStarted && !ended[end] {
+			open = append(open, end)
 		}
 		ended[end] = true
-	}
+	})
 	if publishing {
 		open = append(open, Fact{Name: PublishStopped})
 	}
-	return open, last, nil
+	return open, last, err
 }
 
-// sinceJoined reads a participant's events back to its last JOINED.
-func sinceJoined(tx Tx, p Participant) ([]Event, error) {
-	var events []Event
+// backToJoining shows visit a participant's events, newest first, down to its
+// last JOINED.
+func backToJoining(tx Tx, p Participant, visit func(Event)) error {
 	for before := int64(0); ; {
 		page, err := tx.Events(EventQuery{Session: p.Session, Participant: p.ID, Before: before, Limit: sweepBatch})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, e := range page {
-			events = append(events, e)
+			visit(e)
 			if e.Name == Joined {
-				return events, nil
+				return nil
 			}
 			before = e.No
 		}
 		if len(page) < sweepBatch {
-			return events, nil
+			return nil
 		}
 	}
+}
+
+// endOf gives the fact that ends what e begins, or e's own if it is an end.
+func endOf(e Event) (Fact, bool) {
+	switch e.Name {
+	case PublishStarted, PublishStopped:
+		return Fact{Name: PublishStopped}, true
+	case SubscribeStarted, SubscribeStopped:
+		return Fact{Name: SubscribeStopped, Remote: e.Remote}, true
+	}
+	return Fact{}, false
 }
 
 func latest(a, b time.Time) time.Time {

@@ -54,16 +54,14 @@ func (s *Service) CreateToken(ctx context.Context, c Caller, arn ARN, r TokenReq
 	if err := r.check(); err != nil {
 		return IssuedToken{}, err
 	}
-	var now time.Time
 	err := s.store.View(ctx, func(tx Tx) error {
-		now = tx.Now()
 		_, err := document(tx, c, arn)
 		return err
 	})
 	if err != nil {
 		return IssuedToken{}, err
 	}
-	issued, err := s.sign(arn, r, now)
+	issued, err := s.sign(arn, r)
 	if err != nil {
 		return IssuedToken{}, err
 	}
@@ -96,7 +94,7 @@ type signer struct {
 
 // sign makes the token itself. It is slow (an ECDSA signature), so it is done
 // outside of any transaction.
-func (s *Service) sign(arn ARN, r TokenRequest, now time.Time) (IssuedToken, error) {
+func (s *Service) sign(arn ARN, r TokenRequest) (IssuedToken, error) {
 	t := IssuedToken{
 		ParticipantID: randomID(12),
 		UserID:        r.UserID,
@@ -107,7 +105,7 @@ func (s *Service) sign(arn ARN, r TokenRequest, now time.Time) (IssuedToken, err
 	if t.Duration == 0 {
 		t.Duration = DefaultTokenDuration
 	}
-	issuedAt := now.Truncate(time.Second)
+	issuedAt := s.now().UTC().Truncate(time.Second)
 	t.Expires = issuedAt.Add(t.Duration)
 	claims := token.Claims{
 		ParticipantID: t.ParticipantID,
