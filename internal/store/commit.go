@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"callboard/internal/stage"
+)
+
+// maxBatch is the most updates that share a commit.
+const maxBatch = 4096
+
+// run is the committer: it ends when the queue is closed and empty.
+func (s *Store) run() {
+	batch := make([]*update, 0, maxBatch)
+	for {
+		batch = s.queue.take(batch)
+		if len(batch) == 0 {
+			return
+		}
+		s.commit(batch)
+		clear(batch)
+	}
+}
+
+// commit runs a batch of updates in one transaction and answers them all. If
+// the transaction fails as a whole, everybody gets to know.
+func (s *Store) commit(batch []*update) {
+	c, err := s.writer.get(context.Background())
+	if err == nil {
+		defer s.writer.put(c)
+		err = c.run(beginWrite)
+	}
+	ran := batch[:0]
+	for _, u := range batch {
+		if !u.claim() {
+			continue // whoever asked for it has gone
+		}
+		ran = append(ran, u)
+		if err == nil {
+			u.err, err = s.apply(c, u.fn, len(batch) > 1)
+		}
+	}
+	if err == nil {
+		err = s.finish(c)
+	}
+	if err != nil && c != nil && !c.AutocommitEnabled() {
+		c.run(rollback) // SQLite has often done it already; there is no other way on
+	}
+	s.dirty = false
+	s.answer(ran, err)
+}
+
+// apply runs one update. The second error is that of the whole transaction:
+// with it nothing of any update stays.
+func (s *Store) apply(c *conn, fn func(stage.Tx) error, shared bool) (err, broken error) {
+	t := &tx{conn: c, now: s.advance(), writable: true, shared: shared}
+	err = call(fn, t)
+	if err == nil {
+		err = t.err // a statement failed, though fn did not say so
+	}
+	t.over()
+	switch {
+	case c.AutocommitEnabled():
+		return err, fmt.Errorf("the transaction was lost: %w", err)
+	case err != nil && !shared:
+		return err, err
+	case !t.wrote:
+		return err, nil
+	case err != nil:
+		broken = c.run(rollbackTo)
+	default:
+		s.dirty = true
+	}
+	if broken == nil && shared {
+		broken = c.run(release)
+	}
+	return err, broken
+}
+
+// call runs fn; a panic of fn is an error of its caller only.
+func call(fn func(stage.Tx) error, t *tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in an update: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return fn(t)
+}
+
+// finish notes the time and commits.
+func (s *Store) finish(c *conn) error {
+	if s.dirty {
+		t := &tx{conn: c, now: fromMillis(s.last.Load()), writable: true}
+		if _, err := t.exec(setCounter, t.now, "clock"); err != nil {
+			return err
+		}
+	}
+	return c.run(commit)
+}
+
+// answer gives everybody their outcome.
+func (s *Store) answer(ran []*update, broken error) {
+	failed := 0
+	for _, u := range ran {
+		if broken != nil && u.err == nil {
+			u.err = fmt.Errorf("nothing was stored: %w", broken)
+		}
+		if u.err != nil {
+			failed++
+		}
+	}
+	if broken == nil {
+		s.commits.Add(1)
+	}
+	s.updates.Add(uint64(len(ran)))
+	s.failures.Add(uint64(failed))
+	for _, u := range ran {
+		u.done <- u.err
+	}
+}

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"math"
+
+	"callboard/internal/stage"
+)
+
+const (
+	sessionColumns = `no, stage, id, started, ended, last_left, connected, next_seq`
+
+	selectSession     = `SELECT ` + sessionColumns + ` FROM session WHERE stage = $1 AND id = $2`
+	selectLiveSession = `SELECT ` + sessionColumns + ` FROM session WHERE stage = $1 AND ended = 0`
+	listSessions      = `SELECT ` + sessionColumns + ` FROM session
+		WHERE stage = $1 AND no < $2 ORDER BY stage DESC, no DESC LIMIT 0 + $3`
+	listLiveSessions = `SELECT ` + sessionColumns + ` FROM session
+		WHERE ended = 0 AND no > $1 ORDER BY ended, no LIMIT 0 + $2`
+	insertSession = `INSERT INTO session (no, stage, id, started, ended, last_left, connected, next_seq)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+	// updateSession leaves the end as it is, and with it the indexes of live sessions.
+	updateSession = `UPDATE session SET started = $1, last_left = $2, connected = $3, next_seq = $4
+		WHERE no = $5 AND ended = $6`
+	endSession = `UPDATE session SET started = $1, last_left = $2, connected = $3, next_seq = $4, ended = $5
+		WHERE no = $6`
+)
+
+func scanSession(r row) stage.Session {
+	return stage.Session{
+		No:        r.int(0),
+		Stage:     readARN(r.text(1)),
+		ID:        r.text(2),
+		Started:   r.time(3),
+		Ended:     r.time(4),
+		LastLeft:  r.time(5),
+		Connected: r.int(6),
+		NextSeq:   r.int(7),
+	}
+}
+
+// Session reads one session of a stage by its id.
+func (t *tx) Session(arn stage.ARN, id string) (s stage.Session, err error) {
+	err = t.one(selectSession, func(r row) { s = scanSession(r) }, arn.String(), id)
+	return s, err
+}
+
+// LiveSession reads the one session of the stage that has not ended.
+func (t *tx) LiveSession(arn stage.ARN) (s stage.Session, err error) {
+	err = t.one(selectLiveSession, func(r row) { s = scanSession(r) }, arn.String())
+	return s, err
+}
+
+// Sessions lists the sessions of a stage, or all that are live.
+func (t *tx) Sessions(q stage.SessionQuery) ([]stage.Session, error) {
+	list := page[stage.Session](q.Limit)
+	scan := func(r row) { list = append(list, scanSession(r)) }
+	if q.Stage == (stage.ARN{}) {
+		err := t.all(listLiveSessions, scan, q.After, limited(q.Limit))
+		return list, err
+	}
+	err := t.all(listSessions, scan, q.Stage.String(), before(q.Before), limited(q.Limit))
+	return list, err
+}
+
+// PutSession inserts a session or replaces it, but for its stage and id, which never change.
+func (t *tx) PutSession(s *stage.Session) error {
+	if s.No == 0 {
+		return t.insertSession(s)
+	}
+	n, err := t.exec(updateSession, s.Started, s.LastLeft, s.Connected, s.NextSeq, s.No, s.Ended)
+	if err != nil || n > 0 {
+		return err
+	}
+	n, err = t.exec(endSession, s.Started, s.LastLeft, s.Connected, s.NextSeq, s.Ended, s.No)
+	if err == nil && n == 0 {
+		err = stage.ErrNoRow
+	}
+	return err
+}
+
+func (t *tx) insertSession(s *stage.Session) error {
+	no, err := t.next("session")
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(insertSession, no, s.Stage.String(), s.ID, s.Started, s.Ended, s.LastLeft, s.Connected, s.NextSeq)
+	if err == nil {
+		s.No = no
+	}
+	return err
+}
+
+// before is where a list that goes down begins: at the top when no is 0.
+func before(no int64) int64 {
+	if no == 0 {
+		return math.MaxInt64
+	}
+	return no
+}

@@ -1,0 +1,231 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"callboard/internal/stage"
+)
+
+// ErrClosed is the answer of a store that has been closed.
+var ErrClosed = errors.New("the store is closed")
+
+// Options say where the facts are kept.
+type Options struct {
+	Path string           // the database's file; "" or "memory:" keeps nothing
+	Now  func() time.Time // nil is time.Now
+	Log  *slog.Logger     // nil discards
+}
+
+// Store is a [stage.Store] in SQLite. It may be used by many goroutines at once.
+//
+// In memory there is one connection for everybody, so there an Update must not
+// be called from within a View.
+type Store struct {
+	queue   *queue
+	writer  *pool // of one
+	readers *pool // in memory the same as writer
+	lock    *sqlite.Conn
+	memory  bool
+	now     func() time.Time
+
+	committer sync.WaitGroup
+	closing   sync.Once
+	closeErr  error
+
+	last  atomic.Int64 // the latest Now of an update, in milliseconds; only the committer advances it
+	dirty bool         // the committer's: the commit under way has something to store
+
+	commits, updates, failures, views atomic.Uint64
+}
+
+var _ stage.Store = (*Store)(nil)
+
+// Open opens the database, creating or migrating it as needed, and starts the
+// committer. It fails if another server has the file, or if a newer version
+// has written it. The store must be closed.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	s := &Store{queue: newQueue(), now: o.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := s.connect(o.Path); err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx, o.Log); err != nil {
+		return nil, errors.Join(err, s.closeFiles())
+	}
+	s.committer.Go(s.run)
+	return s, nil
+}
+
+// connect makes the pools and, for a file, locks and creates it.
+func (s *Store) connect(path string) error {
+	if path == "" || path == "memory:" {
+		s.memory = true
+		s.writer = newPool(1, func() (*conn, error) { return connect("", common...) })
+		s.readers = s.writer
+		return nil
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	if err := createDirectory(path); err != nil {
+		return err
+	}
+	if s.lock, err = lock(path); err != nil {
+		return err
+	}
+	if err := createFile(path); err != nil {
+		return errors.Join(err, s.lock.Close())
+	}
+	s.writer = newPool(1, func() (*conn, error) { return connectWriter(path) })
+	s.readers = newPool(max(4, 2*runtime.GOMAXPROCS(0)), func() (*conn, error) { return connectReader(path) })
+	return nil
+}
+
+// prepare migrates the database and reads when it was last written.
+func (s *Store) prepare(ctx context.Context, log *slog.Logger) error {
+	c, err := s.writer.get(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.writer.put(c)
+	c.SetInterrupt(ctx.Done())
+	defer c.SetInterrupt(nil)
+	if err := migrate(c, migrations, s.now()); err != nil {
+		return err
+	}
+	t := &tx{conn: c}
+	if err := t.one(counterValue, func(r row) { s.last.Store(r.int(0)) }, "clock"); err != nil {
+		return fmt.Errorf("read the time of the last commit: %w", err)
+	}
+	if ahead := fromMillis(s.last.Load()).Sub(s.now()); ahead > maxStep {
+		log.Warn("the clock is behind the last stored fact: it was wrong then, or is now", "behind", ahead)
+	}
+	return nil
+}
+
+// View runs fn on one snapshot of what is committed; see [stage.Store]. It
+// waits for a free connection until ctx ends, and ctx is looked at again
+// before each statement.
+func (s *Store) View(ctx context.Context, fn func(stage.Tx) error) error {
+	c, err := s.readers.get(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.readers.put(c)
+	s.views.Add(1)
+	if err := c.run(begin); err != nil {
+		return fmt.Errorf("begin a view: %w", err)
+	}
+	defer c.run(rollback) // cannot fail: there is nothing to undo
+	t := &tx{conn: c, ctx: ctx, now: s.time()}
+	defer t.over()
+	if err := fn(t); err != nil {
+		return err
+	}
+	return t.err
+}
+
+// Update runs fn on the committer and returns when it is durable; see
+// [stage.Store]. A panic of fn is returned as an error.
+func (s *Store) Update(ctx context.Context, fn func(stage.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	u := &update{fn: fn, done: make(chan error, 1)}
+	if !s.queue.put(u) {
+		return ErrClosed
+	}
+	select {
+	case err := <-u.done:
+		return err
+	case <-ctx.Done():
+		if u.claim() {
+			return ctx.Err()
+		}
+		return <-u.done
+	}
+}
+
+// maxStep is how far a clock may be set back without facts going back in time.
+// One that was wrong by more is believed again once it is right: otherwise a
+// moment of a far future would stop time until it has come.
+const maxStep = time.Minute
+
+// time is the clock's, but never before the last update within maxStep.
+func (s *Store) time() time.Time {
+	now, last := s.now().UnixMilli(), s.last.Load()
+	if last > now && last-now <= maxStep.Milliseconds() {
+		now = last
+	}
+	return fromMillis(now)
+}
+
+// advance gives the time of the next update.
+func (s *Store) advance() time.Time {
+	now := s.time()
+	s.last.Store(now.UnixMilli())
+	return now
+}
+
+// Close takes no more work, waits until what was accepted is stored and every
+// View is over, and closes the database.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		s.queue.close()
+		s.committer.Wait()
+		s.closeErr = s.closeFiles()
+	})
+	return s.closeErr
+}
+
+// closeFiles closes what connect opened; the last connection to go folds the
+// log into the file.
+func (s *Store) closeFiles() error {
+	var errs []error
+	if s.readers != s.writer {
+		errs = append(errs, s.readers.close())
+	}
+	errs = append(errs, s.writer.close())
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Stats are counts since the store was opened, and its present state.
+type Stats struct {
+	Commits  uint64 // transactions that were committed; about Updates divided by the size of a batch
+	Updates  uint64 // updates that were run
+	Failures uint64 // of these, the ones that left nothing
+	Views    uint64
+	Queued   int // updates that wait now
+	Readers  int // connections open for views
+}
+
+// Stats gives the store's counters.
+func (s *Store) Stats() Stats {
+	return Stats{
+		Commits:  s.commits.Load(),
+		Updates:  s.updates.Load(),
+		Failures: s.failures.Load(),
+		Views:    s.views.Load(),
+		Queued:   s.queue.len(),
+		Readers:  s.readers.len(),
+	}
+}
