@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"reflect"
@@ -12,7 +13,7 @@ import (
 )
 
 // FuzzDecode decodes anything into the input of any operation. What is
-// accepted keeps all constraints, and decodes to the same again.
+// accepted is JSON and decodes to the same again; the rest is bad input.
 func FuzzDecode(f *testing.F) {
 	operations := table()
 	for i, body := range []string{
@@ -102,4 +103,18 @@ func mutilate(rng *rand.Rand, value any, chance float64) any {
 		}
 	}
 	return value
+}
+
+// Whatever path a stranger asks for is found or not found; nothing else happens.
+func FuzzRoute(f *testing.F) {
+	for _, seed := range []string{"/GetStage", "/tags/arn%3Aaws%3Aivs", "/tags/", "/base/tags/%zz", "//", "/tags/a/b%2Fc"} {
+		f.Add("POST", seed)
+	}
+	a := New(Options{BasePath: "/base"})
+	f.Fuzz(func(t *testing.T, method, path string) {
+		r := &http.Request{Method: method, URL: &url.URL{Path: path, RawPath: path}}
+		if path, resource := a.route(r); resource != "" && path != tagsPath {
+			t.Errorf("%q names a resource on %q", resource, path)
+		}
+	})
 }

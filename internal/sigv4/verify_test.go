@@ -89,6 +89,7 @@ func TestAFaultyHeaderIsRefusedWithTheNameOfItsFault(t *testing.T) {
 		"query without end":          {func(r *http.Request) { r.URL.RawQuery = strings.Repeat("&", maxQueryParams) }, CodeIncomplete, "too many parameters"},
 		"wrong region":               {edit("eu-central-1", "EU_1"), CodeInvalid, "Credential should be scoped to a valid region, not 'EU_1'."},
 		"no region":                  {edit("eu-central-1", ""), CodeInvalid, "valid region"},
+		"a region too long":          {edit("eu-central-1", strings.Repeat("a", 33)), CodeInvalid, "valid region"},
 		"wrong service":              {edit("/ivs/", "/s3/"), CodeInvalid, "Credential should be scoped to correct service: 'ivs'."},
 		"wrong terminator":           {edit("aws4_request", "aws5"), CodeInvalid, "valid terminator: 'aws4_request', not 'aws5'."},
 		"wrong day":                  {edit("20150830", "20150829"), CodeInvalid, "'20150829' != '20150830', from '20150830T123600Z'."},
