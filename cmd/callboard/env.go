@@ -21,7 +21,7 @@ credentials as long as the shell has these.
 
 It takes the same flags, variables and file as "callboard serve" and has to be told
 the same things. It may run before the server's first start: whichever comes first
-makes the credentials.`,
+makes the credentials, and env says so on stderr.`,
 		Example: `  eval "$(callboard env)"                        # sh, bash, zsh
   callboard env --shell fish | source            # fish
   callboard env --shell powershell | iex         # PowerShell
@@ -38,9 +38,12 @@ makes the credentials.`,
 		if err != nil {
 			return err
 		}
-		vars, err := variables(&cfg)
+		vars, made, err := variables(&cfg)
 		if err != nil {
 			return err
+		}
+		if made {
+			fmt.Fprintf(cmd.ErrOrStderr(), "callboard: new credentials were made in %s; a server that keeps its data elsewhere does not know them\n", cfg.Data)
 		}
 		fmt.Fprint(cmd.OutOrStdout(), vars.lines(*shell))
 		return nil
@@ -48,20 +51,21 @@ makes the credentials.`,
 	return cmd
 }
 
-// variables are those of the server with this configuration.
-func variables(cfg *server.Config) (variableList, error) {
+// variables are those of the server with this configuration; made tells that
+// the credentials among them are new.
+func variables(cfg *server.Config) (list variableList, made bool, err error) {
 	url, err := cfg.URL()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if cfg.Data == server.Memory && cfg.AccessKeyID == "" && !cfg.Dev {
-		return nil, errors.New("data is memory:, so only the running server knows its credentials: set access-key-id and secret-access-key, or use dev")
+		return nil, false, errors.New("data is memory:, so only the running server knows its credentials: set access-key-id and secret-access-key, or use dev")
 	}
-	credentials, err := cfg.Credentials()
+	credentials, made, err := cfg.Credentials()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return environment(credentials, cfg.Region, url), nil
+	return environment(credentials, cfg.Region, url), made, nil
 }
 
 // variableList is names and values, in order.

@@ -30,7 +30,7 @@ Only one of --user-id, --published, --state and --recording-state may be used; t
 API has it so.`,
 		Example: `  eval "$(callboard env)"
   callboard ls arn:aws:ivs:us-east-1:000000000000:stage/AbCdEfGhIjKl
-  callboard ls rehearsal --state CONNECTED --watch
+  callboard ls rehearsal --state CONNECTED --watch        # every 2 s; --watch=5s for another interval
   callboard ls rehearsal --published=false --all --json
   callboard ls rehearsal --session st-AbCdEfGhIjKlM --user-id alice
   callboard ls "$ARN" --profile production --region eu-central-1    # a stage on AWS`,
@@ -53,7 +53,7 @@ API has it so.`,
 	flags.Int32Var(&q.pageSize, "max-results", 50, "participants in a page, 1 to 100")
 	flags.BoolVar(&q.all, "all", false, "all pages, not only the first")
 	flags.BoolVar(&q.json, "json", false, "print JSON as the AWS CLI does")
-	flags.DurationVar(&q.watch, "watch", 0, "ask again at this interval until interrupted")
+	flags.DurationVar(&q.watch, "watch", 0, "ask again at this interval, as in --watch=5s, until interrupted")
 	flags.Lookup("watch").NoOptDefVal = "2s"
 	flags.StringVar(&f.profile, "profile", "", "profile of the AWS configuration files")
 	flags.StringVar(&f.region, "region", "", "region (default: as the AWS configuration says)")

@@ -171,6 +171,32 @@ func TestServeSaysWhenItAnswersAndEndsInOrder(t *testing.T) {
 	}
 }
 
+func TestTheHintOfServeIsACommandThatWorks(t *testing.T) {
+	t.Parallel()
+	const secret = "a-secret-that-is-given"
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	r, w := io.Pipe()
+	status := make(chan int, 1)
+	go func() {
+		defer w.Close()
+		status <- run(ctx, []string{"serve", "--data", "memory:", "--listen", "127.0.0.1:0", "--media", "127.0.0.1:0", "--log-level", "error",
+			"--access-key-id", "AKIAGIVEN", "--secret-access-key", secret}, w, w)
+	}()
+	lines := bufio.NewScanner(r)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "To use") {
+	}
+	hint := lines.Text()
+	if !strings.Contains(hint, "--access-key-id=AKIAGIVEN") || !strings.Contains(hint, "set CALLBOARD_SECRET_ACCESS_KEY to its secret access key") || strings.Contains(hint, secret) {
+		t.Errorf("the hint is %q", hint)
+	}
+	interrupt()
+	io.Copy(io.Discard, r)
+	if got := <-status; got != 0 {
+		t.Errorf("it exits with %d", got)
+	}
+}
+
 func TestADemoLeavesNothingBehind(t *testing.T) { // not parallel: it counts goroutines
 	before := goleak.IgnoreCurrent()
 	var stdout, stderr bytes.Buffer

@@ -61,23 +61,32 @@ func (s *screen) note(text string) error {
 	return err
 }
 
-// watch shows what draw writes, at every interval until ctx ends, which is no error.
+// watch shows what draw writes, at every interval until ctx ends, which is no
+// error. Once it has succeeded, a draw that fails is shown under the last picture,
+// for what is watched may come back.
 func watch(ctx context.Context, out io.Writer, interval time.Duration, draw func(io.Writer) error) error {
 	s := newScreen(out)
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	for {
+	for good, any := "", false; ; {
 		var text bytes.Buffer
 		err := draw(&text)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if errors.Is(err, errNoLiveSession) {
-			text.WriteString("Nobody is there now; waiting for a live session.\n")
-		} else if err != nil {
+		picture := text.String()
+		switch {
+		case errors.Is(err, errNoLiveSession):
+			picture, err = "Nobody is there now; waiting for a live session.\n", nil
+		case err != nil && !any:
 			return err
+		case err != nil:
+			picture = good + "Not up to date: " + sentence(err) + "\n"
 		}
-		if err := s.show(text.String()); err != nil {
+		if err == nil {
+			good, any = picture, true
+		}
+		if err := s.show(picture); err != nil {
 			return err
 		}
 		select {

@@ -26,8 +26,9 @@ interrupt ends it in order: everybody leaves, the list says so, the facts are
 closed. A second interrupt ends it at once; the next start then sets the list right.`,
 		Example: `  callboard serve
   callboard serve --listen 0.0.0.0:7480 --media 0.0.0.0:7481 --public-url http://192.168.1.10:7480
-  callboard serve --public-url https://callboard.example.com --media-ip 203.0.113.7   # behind a TLS proxy
-  callboard serve --dev --data memory:                                                # for tests
+  callboard serve --dev --data memory:          # for tests on this machine
+  # behind a TLS proxy, with media straight to UDP port 7481 of the public address:
+  callboard serve --public-url https://callboard.example.com --media 0.0.0.0:7481 --media-ip 203.0.113.7
   callboard serve --print-config > callboard.yaml && callboard serve --config callboard.yaml`,
 		Args: cobra.NoArgs,
 	}
@@ -49,7 +50,7 @@ closed. A second interrupt ends it at once; the next start then sets the list ri
 
 func serve(cmd *cobra.Command, cfg server.Config) error {
 	cfg.LogOutput = cmd.ErrOrStderr()
-	cfg.Serving = func(s *server.Server) { announce(cmd.OutOrStdout(), s, &cfg, givenSettings(cmd)) }
+	cfg.Serving = func(s *server.Server) { announce(cmd.OutOrStdout(), s, &cfg, cmd) }
 	s, err := server.New(cmd.Context(), cfg)
 	if err != nil {
 		return err
@@ -62,8 +63,9 @@ func serve(cmd *cobra.Command, cfg server.Config) error {
 }
 
 // announce says that the server answers, and how to make clients talk to it.
-func announce(w io.Writer, s *server.Server, cfg *server.Config, given []string) {
+func announce(w io.Writer, s *server.Server, cfg *server.Config, cmd *cobra.Command) {
 	fmt.Fprintf(w, "Ready. %s (media on UDP %s)\n", s.URL(), s.MediaAddr())
+	given := givenSettings(cmd)
 	if cfg.Data == server.Memory && cfg.AccessKeyID == "" && !cfg.Dev {
 		// Nobody else can know these credentials: "callboard env" has no file to read.
 		fmt.Fprintf(w, "To use the AWS CLI and SDKs with it:\n%s", environment(s.Credentials(), cfg.Region, s.URL()).lines(posix))
@@ -73,5 +75,9 @@ func announce(w io.Writer, s *server.Server, cfg *server.Config, given []string)
 		given = append(given, "--public-url="+s.URL())
 	}
 	command := strings.Join(append([]string{"callboard", "env"}, given...), " ")
-	fmt.Fprintf(w, "To use the AWS CLI and SDKs with it: eval \"$(%s)\"\n", command)
+	first := ""
+	if cmd.Flags().Changed("secret-access-key") { // which is not repeated here
+		first = "set CALLBOARD_SECRET_ACCESS_KEY to its secret access key, then "
+	}
+	fmt.Fprintf(w, "To use the AWS CLI and SDKs with it: %seval \"$(%s)\"\n", first, command)
 }

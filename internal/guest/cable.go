@@ -21,24 +21,28 @@ import (
 // connection ends: a close, too, is something the other side must not see.
 type cable struct {
 	cut atomic.Bool
-	mux ice.UDPMux // nil until webrtc
 
-	mu   sync.Mutex
-	held []net.Conn // closed by the guest after the cut, open on the wire
+	mu    sync.Mutex
+	muxes []ice.UDPMux
+	held  []net.Conn // closed by the guest after the cut, open on the wire
 }
 
-// webrtc opens the guest's one UDP socket and gives the API that uses it.
+// webrtc opens a UDP socket and gives the API that uses it. Each call needs its
+// own, as in a browser: the server tells connections apart by where they come from.
 func (c *cable) webrtc(whipURL string) (*webrtc.API, error) {
 	socket, err := net.ListenPacket("udp4", localAddress(whipURL))
 	if err != nil {
 		return nil, err
 	}
 	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
-	c.mux = webrtc.NewICEUDPMux(quiet.NewLogger("ice"), packets{socket, &c.cut})
+	mux := webrtc.NewICEUDPMux(quiet.NewLogger("ice"), packets{socket, &c.cut})
+	c.mu.Lock()
+	c.muxes = append(c.muxes, mux)
+	c.mu.Unlock()
 
 	var settings webrtc.SettingEngine
 	settings.LoggerFactory = quiet
-	settings.SetICEUDPMux(c.mux)
+	settings.SetICEUDPMux(mux)
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
@@ -75,10 +79,13 @@ func (c *cable) dial(ctx context.Context, network, address string) (net.Conn, er
 // release closes what is open still.
 func (c *cable) release() error {
 	c.mu.Lock()
-	held := c.held
-	c.held = nil
+	held, muxes := c.held, c.muxes
+	c.held, c.muxes = nil, nil
 	c.mu.Unlock()
-	errs := []error{c.mux.Close()}
+	var errs []error
+	for _, mux := range muxes {
+		errs = append(errs, mux.Close())
+	}
 	for _, conn := range held {
 		errs = append(errs, conn.Close())
 	}

@@ -41,7 +41,11 @@ func (g *Guest) newCall() (*call, error) {
 	if g.left() {
 		return nil, ErrClosed
 	}
-	peer, err := g.api.NewPeerConnection(webrtc.Configuration{})
+	api, err := g.cable.webrtc(g.claims.WHIPURL)
+	if err != nil {
+		return nil, fmt.Errorf("opening a media socket: %w", err)
+	}
+	peer, err := api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		return nil, err
 	}

@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-
-	"github.com/pion/webrtc/v4"
 )
 
 // Guest is one participant on its own piece of network. All methods are safe
@@ -20,7 +18,6 @@ type Guest struct {
 	claims claims
 	cable  *cable
 	http   *http.Client
-	api    *webrtc.API
 
 	mu     sync.Mutex
 	legs   []leg // what is to be ended by Close, in the order it began
@@ -45,20 +42,15 @@ type claims struct {
 var ErrClosed = errors.New("the guest has left")
 
 // New makes a guest of a participant token. It reads the token's claims as a
-// client does, without verifying them, and opens a UDP socket; nothing is sent
-// yet. Close releases it.
+// client does, without verifying them; nothing is sent yet.
 func New(token string) (*Guest, error) {
 	c, err := readClaims(token)
 	if err != nil {
 		return nil, fmt.Errorf("participant token: %w", err)
 	}
 	cable := new(cable)
-	api, err := cable.webrtc(c.WHIPURL)
-	if err != nil {
-		return nil, fmt.Errorf("opening the guest's media socket: %w", err)
-	}
 	transport := &http.Transport{DialContext: cable.dial, MaxIdleConnsPerHost: 2}
-	return &Guest{token: token, claims: c, cable: cable, api: api, http: &http.Client{Transport: transport}}, nil
+	return &Guest{token: token, claims: c, cable: cable, http: &http.Client{Transport: transport}}, nil
 }
 
 func readClaims(token string) (c claims, err error) {

@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"time"
 
 	"callboard/internal/stage"
 )
@@ -20,16 +19,14 @@ type Attendance struct {
 	reason stage.Reason // both readable after done
 	text   string
 
-	// All below belongs to the owner's goroutine.
-	number  uint64 // age among the owner's legs
-	claim   string // resume value of the socket that this one took the place of
-	resumed bool
+	number uint64 // age among the owner's legs
 }
 
 // Attend lets a participant in through a presence socket: JOINED is committed
 // when it returns. A socket that the participant has already ends with
 // [stage.ReasonTokenReused], and so does media older than the new
-// socket, unless Resume is called with the right value soon enough.
+// socket, unless Resume is called with the right value soon enough, on this
+// socket or on one that takes its place meanwhile.
 func (f *Floor) Attend(ctx context.Context, a stage.Admission, c stage.Client) (*Attendance, error) {
 	p, err := f.enter(a)
 	if err != nil {
@@ -68,32 +65,14 @@ func (p *participant) attend(ctx context.Context, admission stage.Admission, c s
 	}
 	if old := p.socket; old != nil {
 		p.endSocket(stage.ReasonTokenReused, "")
-		a.claim = old.resume
-		p.expectResume(a)
+		p.claim(old, a)
 	}
+	p.newest = a.number
+	p.expectResume(a)
 	p.socket = a
 	p.self.cast.watch(p.self, a)
 	p.floor.count.sockets.Add(1)
 	return a, nil
-}
-
-// expectResume ends media that is older than a, unless a turns out to continue
-// the socket before it: a second tab and a reconnect look alike at first.
-func (p *participant) expectResume(a *Attendance) {
-	time.AfterFunc(p.floor.ResumeWindow, func() {
-		p.post(func() {
-			if a.resumed {
-				return
-			}
-			var older []*Media
-			for m := range p.media {
-				if m.number < a.number {
-					older = append(older, m)
-				}
-			}
-			p.endMedia(older...)
-		})
-	})
 }
 
 // Changed is ready when State is not what it was. Readiness is not counted:
@@ -111,7 +90,7 @@ func (a *Attendance) ResumeValue() string { return a.resume }
 
 // Resume claims that this socket continues the one whose resume value is given.
 func (a *Attendance) Resume(value string) {
-	a.post(func() { a.resumed = a.resumed || a.claim != "" && value == a.claim })
+	a.post(func() { a.owner.resume(value) })
 }
 
 // SetMute shows others whether audio is muted and video stopped.

@@ -168,6 +168,76 @@ func TestSocketThatGuessesDoesNotResume(t *testing.T) {
 	livetest.Wait(t, "the publication's end", p.Down())
 }
 
+func TestReconnectThatTakesTwoAttemptsKeepsTheMedia(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]func(*live.Attendance){
+		"the first attempt has ended":   func(seat *live.Attendance) { seat.Lost() },
+		"the first attempt hangs still": func(*live.Attendance) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := open(t, livetest.Setting{Live: live.Options{ResumeWindow: time.Second}})
+			a, other := h.Admit(h.Stage()), h.Admit(h.Stage())
+			origin := h.attend(a)
+			m, _ := h.publish(a)
+			h.attend(other)
+			_, theirs := h.publish(other)
+
+			attempt := h.attend(a)
+			first(attempt)
+			h.attend(a).Resume(origin.ResumeValue())
+			h.attend(other) // without resuming: when its media has ended, all windows before are over too
+			livetest.Wait(t, "the end of media that was not resumed", theirs.Down())
+			if _, ok := h.Floor.Media(m.ID()); !ok {
+				t.Error("the publication has ended")
+			}
+			h.want(a, "JOINED", "PUBLISH_STARTED")
+		})
+	}
+}
+
+func TestSecondTabThatReconnectsDoesNotKeepTheFirstOnesMedia(t *testing.T) {
+	t.Parallel()
+	for name, resume := range map[string]func(tab, again *live.Attendance){
+		"with nothing to show":       func(_, _ *live.Attendance) {},
+		"with its own tab's value":   func(tab, again *live.Attendance) { again.Resume(tab.ResumeValue()) },
+		"with the value it got last": func(_, again *live.Attendance) { again.Resume(again.ResumeValue()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := open(t, livetest.Setting{Live: live.Options{ResumeWindow: 50 * time.Millisecond}})
+			a := h.Admit(h.Stage())
+			h.attend(a)
+			_, p := h.publish(a)
+			tab := h.attend(a)
+			resume(tab, h.attend(a))
+			livetest.Wait(t, "the publication's end", p.Down())
+		})
+	}
+}
+
+func TestVersionsDoNotOutrunTheClock(t *testing.T) {
+	t.Parallel()
+	h := open(t, livetest.Setting{})
+	const mutes = 4000
+	began := time.Now().UnixMilli()
+	seat := h.attend(h.Admit(h.Stage()))
+	before := seat.State().Version
+	if before < began {
+		t.Errorf("versions begin at %d; a server that ran until now may have got to %d", before, began)
+	}
+	for i := range mutes {
+		seat.SetMute(i%2 == 0, i == mutes-1)
+	}
+	state := awaitState(t, seat, "the last mute", func(s live.State) bool { return s.Local.VideoStopped })
+	if state.Version != before+mutes {
+		t.Errorf("the version went from %d to %d", before, state.Version)
+	}
+	if later := time.Now().Add(mutes * time.Millisecond).UnixMilli(); later <= state.Version {
+		t.Errorf("after %d changes the version is %d; a server that starts %[1]d ms later begins at %d", mutes, state.Version, later)
+	}
+}
+
 func TestViewersOfACrowdedStageSeeOnlyWhoPublishes(t *testing.T) {
 	t.Parallel()
 	h := open(t, livetest.Setting{Live: live.Options{ListViewersUpTo: 3}})

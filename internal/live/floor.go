@@ -61,6 +61,7 @@ type Floor struct {
 	giveUp context.CancelFunc
 	actors sync.WaitGroup
 	count  struct{ participants, sockets, publications, subscriptions atomic.Int64 }
+	errors ration // of error events
 
 	mu      sync.Mutex
 	closed  bool
@@ -231,9 +232,10 @@ func (f *Floor) show(arn stage.ARN, joined Person) *person {
 	f.mu.Lock()
 	c := f.casts[arn]
 	if c == nil {
-		// Beginning at the time of day keeps the numbers growing for a client
-		// that comes back after a restart.
-		c = newCast(f.ListViewersUpTo, max(time.Now().Unix(), f.highest))
+		// Beginning at the time of day keeps the numbers growing for a client that
+		// comes back after a restart. A stage cannot change a thousand times a
+		// second for long, so the clock stays ahead of them.
+		c = newCast(f.ListViewersUpTo, max(time.Now().UnixMilli(), f.highest))
 		f.casts[arn] = c
 	}
 	c.members++

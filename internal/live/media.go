@@ -22,7 +22,8 @@ type Media struct {
 
 	// All below belongs to the owner's goroutine.
 	alive   bool // DTLS is up and the owner joined
-	started bool // RTP flows or has flowed, and this is recorded
+	flows   bool // RTP flows or has flowed
+	started bool // it is recorded that RTP flows
 	ended   bool
 
 	publication  *sfu.Publication  // of a publication
@@ -49,6 +50,9 @@ func (m *Media) ETag() string { return m.peer.ETag() }
 // Patch adds remote candidates or restarts ICE; see [sfu.Fragment].
 func (m *Media) Patch(f sfu.Fragment) (sfu.Fragment, error) { return m.peer.Patch(f) }
 
+// OpenedWith says whether jwt is the very token that this session was opened with.
+func (m *Media) OpenedWith(jwt string) bool { return m.admission.GivenFor(jwt) }
+
 // Owner names the participant that it belongs to.
 func (m *Media) Owner() (stage.ARN, string) { return m.owner.key.stage, m.owner.key.id }
 
@@ -69,7 +73,7 @@ func (m *Media) Close(ctx context.Context) error {
 func (m *Media) notify() sfu.Notify {
 	p := m.owner
 	return sfu.Notify{
-		Connected: func() { p.post(func() { p.connected(m) }) },
+		Connected: func() { p.post(func() { p.connected(m, firstPause) }) },
 		Media:     func() { p.post(func() { p.flowing(m) }) },
 		Closed:    func(err error) { p.post(func() { p.closed(m, err) }) },
 	}
@@ -107,17 +111,30 @@ func (p *participant) take(m *Media) {
 	p.describe(m.client)
 }
 
-// connected: DTLS is up. From here on the leg counts, and it takes the place
-// of an older one.
-func (p *participant) connected(m *Media) {
+// connected: DTLS is up. The leg counts from the moment its participant has
+// joined; a store that hiccups is asked again, after a pause, for as long as the
+// leg lasts.
+func (p *participant) connected(m *Media, pause time.Duration) {
 	if m.ended {
 		return
 	}
-	if err := p.join(p.floor.facts, m.admission, m.client); err != nil {
-		p.log.Warn("media connected but its participant could not join", "error", err)
+	err := p.join(p.floor.facts, m.admission, m.client)
+	switch {
+	case err == nil:
+		p.enliven(m)
+	case hopeless(err):
+		p.log.Warn("media connected but its participant may not join", "error", err)
 		p.endMedia(m)
-		return
+	default:
+		p.log.Error("media connected but the join could not be recorded", "error", err)
+		time.AfterFunc(pause, func() { p.post(func() { p.connected(m, longer(pause)) }) })
 	}
+}
+
+// enliven has a leg count that is up and whose participant has joined. It takes
+// the place of an older one. Only now a subscription may receive: nobody
+// watches who is not on the roll.
+func (p *participant) enliven(m *Media) {
 	m.alive = true
 	m.gauge().Add(1)
 	var surplus []*Media
@@ -132,11 +149,22 @@ func (p *participant) connected(m *Media) {
 		}
 	}
 	p.endMedia(surplus...)
+	if m.ended {
+		return
+	}
+	if m.subscription != nil {
+		m.subscription.Start()
+	}
+	if m.flows {
+		p.flowing(m)
+	}
 }
 
-// flowing: the first packet came in, or went out.
+// flowing: the first packet came in, or went out. It is no fact before the
+// participant has joined.
 func (p *participant) flowing(m *Media) {
-	if m.ended || m.started {
+	m.flows = true
+	if m.ended || m.started || !m.alive {
 		return
 	}
 	if m.target != "" {

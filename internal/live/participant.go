@@ -25,8 +25,10 @@ type participant struct {
 	client stage.Client // what was told about the software so far
 	socket *Attendance  // nil without one
 	media  map[*Media]struct{}
-	last   uint64 // number of the youngest leg
-	shut   bool   // lets no leg in any more
+	last   uint64  // number of the youngest leg
+	shut   bool    // lets no leg in any more
+	claims []claim // of sockets that were replaced, oldest first, until the window closes
+	newest uint64  // number of the latest socket, which opened the window
 }
 
 func newParticipant(f *Floor, k key) *participant {
@@ -123,7 +125,7 @@ func (p *participant) describe(c stage.Client) {
 // one, so it tries again until it works, the register says that it never
 // will, or the floor closes.
 func (p *participant) record(facts ...stage.Fact) {
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+	for pause := firstPause; ; pause = longer(pause) {
 		err := p.floor.Register.Record(p.floor.facts, *p.entry, facts...)
 		if err == nil {
 			return
@@ -140,13 +142,24 @@ func (p *participant) record(facts ...stage.Fact) {
 	}
 }
 
+// firstPause is how long to wait before the store is asked again for the first time.
+const firstPause = 50 * time.Millisecond
+
+// longer is the pause that comes after another.
+func longer(pause time.Duration) time.Duration { return min(2*pause, 5*time.Second) }
+
 func hopeless(err error) bool {
 	return errors.Is(err, stage.ErrNoRow) || stage.KindOf(err) != stage.Internal
 }
 
 // recordError writes that an attempt failed, once: an error event more or less
-// is not worth holding up the participant.
+// is not worth holding up the participant. Nor is it worth filling the book, so
+// who fails over and over is written down now and then.
 func (p *participant) recordError(a stage.Admission, f stage.Fact) {
+	if !p.floor.errors.allow(p.key, f, time.Now()) {
+		p.log.Debug("an error event was left out, there are too many", "event", string(f.Name), "code", string(f.Error))
+		return
+	}
 	var err error
 	if p.entry != nil {
 		err = p.floor.Register.Record(p.floor.facts, *p.entry, f)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 
 	"callboard/internal/sfu"
@@ -36,7 +37,7 @@ func (f *Floor) negotiate(ctx context.Context, a stage.Admission, answerTo func(
 			answer.err = errClosed
 			return
 		}
-		answer.media, answer.sdp, answer.err = answerTo(p)
+		answer.media, answer.sdp, answer.err = p.survive(answerTo)
 	})
 	if err != nil {
 		// Nobody will ever see the answer.
@@ -48,6 +49,18 @@ func (f *Floor) negotiate(ctx context.Context, a stage.Admission, answerTo func(
 		return nil, "", err
 	}
 	return answer.media, answer.sdp, answer.err
+}
+
+// survive has an offer answered. Offers come from strangers and are taken
+// apart by much code, so a panic there fails this one request, not everybody.
+func (p *participant) survive(answerTo func(*participant) (*Media, string, error)) (m *Media, answer string, err error) {
+	defer func() {
+		if what := recover(); what != nil {
+			p.log.Error("answering an offer panicked", "panic", what, "stack", string(debug.Stack()))
+			m, answer, err = nil, "", fmt.Errorf("answering an offer panicked: %v", what)
+		}
+	}()
+	return answerTo(p)
 }
 
 func (p *participant) publish(ctx context.Context, a stage.Admission, c stage.Client, offer string) (*Media, string, error) {

@@ -54,7 +54,10 @@ func newSocket(e *Endpoint, conn *websocket.Conn, heard *pulse, seat *live.Atten
 
 // serve runs the socket until its end.
 func (s *socket) serve(ctx context.Context) {
+	s.heard.beat() // letting the client in may have taken a while, which is not its silence
 	ctx, cancel := context.WithCancel(ctx)
+	// Close below waits for the client's goodbye, but not when all must end.
+	defer context.AfterFunc(ctx, func() { s.conn.CloseNow() })()
 	var group sync.WaitGroup
 	group.Go(func() { s.endings <- s.read(ctx) })
 	group.Go(func() { s.endings <- s.ping(ctx) })
@@ -127,7 +130,7 @@ func (s *socket) ping(ctx context.Context) ending {
 		if s.heard.silence() >= s.endpoint.DeadAfter {
 			return ending{code: closeDead, reason: "heartbeat timeout"}
 		}
-		wait, cancel := context.WithTimeout(ctx, s.endpoint.PingEvery)
+		wait, cancel := context.WithTimeout(ctx, s.endpoint.PingEvery/2) // so that no tick is missed
 		s.conn.Ping(wait) // a pong that comes later than that is heard too
 		cancel()
 	}

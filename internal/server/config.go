@@ -75,6 +75,30 @@ func (c *Config) check() error {
 	return nil
 }
 
+// checkMedia refuses media that only this machine can reach while clients are
+// elsewhere: they could join and would see nothing. It does not concern
+// who only wants to know the URL or the credentials.
+func (c *Config) checkMedia() error {
+	if !loopback(c.Media) {
+		return nil
+	}
+	elsewhere := ""
+	if u, err := url.Parse(c.PublicURL); err == nil && c.PublicURL != "" && !loopbackHost(u.Hostname()) {
+		elsewhere = "public-url is " + c.PublicURL
+	} else if !loopback(c.Listen) {
+		elsewhere = "listen is " + c.Listen
+	}
+	for _, ip := range c.MediaIPs {
+		if !ip.IsLoopback() {
+			elsewhere = "media-ip is " + ip.String()
+		}
+	}
+	if elsewhere == "" {
+		return nil
+	}
+	return fmt.Errorf("%s, but media is %s, which nobody outside this machine can reach: set media to an address that clients reach, such as 0.0.0.0%s", elsewhere, c.Media, portOf(c.Media))
+}
+
 // URL is the URL of the server as clients see it, without a slash at the end.
 // It fails when it cannot be known before the server listens.
 func (c *Config) URL() (string, error) {
@@ -100,11 +124,12 @@ func endpoints(public *url.URL) (events, whip string) {
 // loopback tells whether an address with a port is reachable from this machine only.
 func loopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
+	return err == nil && loopbackHost(host)
+}
+
+func loopbackHost(host string) bool {
 	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 // wildcard tells whether an address with a port stands for all addresses.

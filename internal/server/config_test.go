@@ -143,6 +143,61 @@ func TestSettingsThatDoNotFitTogetherAreRefused(t *testing.T) {
 	})
 }
 
+func TestMediaThatClientsCannotReachIsRefused(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name  string
+		flags map[string]string
+		want  string // "" is fine
+	}{
+		{"the defaults", nil, ""},
+		{"a TLS proxy", map[string]string{"public-url": "https://callboard.example.com"}, "public-url is https://callboard.example.com"},
+		{"a TLS proxy with an announced address", map[string]string{"public-url": "https://callboard.example.com", "media-ip": "203.0.113.7"}, "media-ip is 203.0.113.7"},
+		{"a TLS proxy with media for all", map[string]string{"public-url": "https://callboard.example.com", "media": "0.0.0.0:7481", "media-ip": "203.0.113.7"}, ""},
+		{"a network", map[string]string{"listen": "192.168.1.10:7480"}, "listen is 192.168.1.10:7480"},
+		{"all addresses", map[string]string{"listen": ":7480", "public-url": "http://localhost:7480"}, "listen is :7480"},
+		{"a public URL on this machine", map[string]string{"public-url": "http://localhost:8080/live"}, ""},
+		{"an IPv6 URL on this machine", map[string]string{"public-url": "http://[::1]:8080", "media": "[::1]:0"}, ""},
+		{"an announced address of this machine", map[string]string{"media-ip": "127.0.0.2"}, ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := Load(Sources{Flag: values(c.flags)})
+			if err != nil { // who only asks for the URL need not tell about media
+				t.Fatal(err)
+			}
+			err = cfg.checkMedia()
+			if c.want == "" {
+				if err != nil {
+					t.Errorf("it is refused: %v", err)
+				}
+				return
+			}
+			wantError(t, err, c.want, "0.0.0.0:")
+			cfg.Data = filepath.Join(t.TempDir(), "data")
+			_, err = New(t.Context(), cfg)
+			wantError(t, err, c.want)
+			if _, err := os.Stat(cfg.Data); !os.IsNotExist(err) {
+				t.Errorf("something was made before: %v", err)
+			}
+		})
+	}
+}
+
+func TestAPublicURLNamesAHostAndAPort(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]bool{
+		"https://callboard.example.com": true, "http://10.0.0.5:7480/path": true, "http://[::1]:7480": true, "http://localhost:65535/": true,
+		"http://:7480": false, "https://": false, "http://0.0.0.0:7480": false, "http://[::]:7480": false,
+		"http://x:0": false, "http://x:65536": false, "http://x:": false, "http://x:y": false, "ftp://x": false, "http://u@x": false, "http://x?y": false,
+	} {
+		if got := isPublicURL(url); got != want {
+			t.Errorf("%s is allowed: %v", url, got)
+		}
+	}
+}
+
 func TestListsOfTheFileAndOfFlagsMeanTheSame(t *testing.T) {
 	t.Parallel()
 	a, err := Load(Sources{File: writeFile(t, "media-ip: [10.0.0.1, '::1']\n")})

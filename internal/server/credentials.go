@@ -18,15 +18,15 @@ type Credentials struct {
 
 // Credentials gives the pair that a server with this configuration accepts: the
 // configured one, or the one in the data directory, which is made if there is
-// none. With data in memory each call makes a new pair.
-func (c *Config) Credentials() (Credentials, error) {
+// none; made tells that it was. With data in memory each call makes a new pair.
+func (c *Config) Credentials() (pair Credentials, made bool, err error) {
 	switch {
 	case c.AccessKeyID != "":
-		return Credentials{c.AccessKeyID, c.SecretAccessKey}, nil
+		return Credentials{c.AccessKeyID, c.SecretAccessKey}, false, nil
 	case c.Dev:
-		return Credentials{c.Account, "anything-will-do"}, nil
+		return Credentials{c.Account, "anything-will-do"}, false, nil
 	case c.Data == Memory:
-		return newCredentials(), nil
+		return newCredentials(), true, nil
 	}
 	return keptCredentials(c.Data)
 }
@@ -50,19 +50,22 @@ func randomText(n int, alphabet string) string {
 // keptCredentials reads <dir>/credentials.json, making it first if need be. The
 // server and "callboard env" may do that at the same moment: the file appears
 // whole by a link, which only one of them can make.
-func keptCredentials(dir string) (Credentials, error) {
+func keptCredentials(dir string) (kept Credentials, made bool, err error) {
 	path := filepath.Join(dir, "credentials.json")
-	kept, err := readCredentials(path)
+	kept, err = readCredentials(path)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return kept, err
+		return kept, false, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return Credentials{}, fmt.Errorf("the data directory cannot be made: %w", err)
+		return Credentials{}, false, fmt.Errorf("the data directory cannot be made: %w", err)
 	}
-	if err := placeCredentials(dir, path, newCredentials()); err != nil && !errors.Is(err, fs.ErrExist) {
-		return Credentials{}, fmt.Errorf("the credentials cannot be kept: %w", err)
+	err = placeCredentials(dir, path, newCredentials())
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return Credentials{}, false, fmt.Errorf("the credentials cannot be kept: %w", err)
 	}
-	return readCredentials(path)
+	made = err == nil
+	kept, err = readCredentials(path)
+	return kept, made, err
 }
 
 func placeCredentials(dir, path string, c Credentials) (err error) {
@@ -71,14 +74,28 @@ func placeCredentials(dir, path string, c Credentials) (err error) {
 		return err
 	}
 	defer os.Remove(f.Name())
+	if err := writeCredentials(f, c); err != nil {
+		return err
+	}
+	err = os.Link(f.Name(), path)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	// Some file systems have no links. There the file is whole a moment after it appears.
+	f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return writeCredentials(f, c)
+}
+
+// writeCredentials fills a new file and closes it.
+func writeCredentials(f *os.File, c Credentials) error {
 	data, err := json.MarshalIndent(c, "", "  ")
 	if err == nil {
 		_, err = f.Write(append(data, '\n'))
 	}
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Link(f.Name(), path)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 func readCredentials(path string) (Credentials, error) {

@@ -32,7 +32,7 @@ func (s *Server) openHTTP(ctx context.Context) error {
 		WriteTimeout:      60 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ func (s *Server) doors(ctx context.Context) (*doors, error) {
 }
 
 func (s *Server) newAPI(base string, pageKey []byte) http.Handler {
-	return api.New(api.Options{
+	door := api.New(api.Options{
 		Service:  s.service,
 		Verifier: s.verifier(),
 		Account:  s.account,
@@ -71,6 +71,10 @@ func (s *Server) newAPI(base string, pageKey []byte) http.Handler {
 		BasePath: base,
 		Observe:  s.metrics.observe,
 	})
+	if s.cfg.Dev {
+		return localOnly{door, s.public.Hostname()}
+	}
+	return door
 }
 
 func (s *Server) verifier() *sigv4.Verifier {

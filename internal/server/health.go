@@ -30,6 +30,10 @@ func (s *Server) unready(ctx context.Context) string {
 	case stopping:
 		return "stopping"
 	}
+	if !s.engine.Healthy() {
+		s.log.Error("not ready: the media socket cannot be read")
+		return "media cannot be received"
+	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	if err := s.store.View(ctx, s.probe); err != nil {

@@ -32,6 +32,27 @@ func TestAServerIsReadyOnlyWhileItServesAndItsFactsAreThere(t *testing.T) {
 	wantReady(t, s, http.StatusServiceUnavailable, "stopping")
 }
 
+func TestAServerWhoseMediaSocketIsGoneIsNotReady(t *testing.T) {
+	t.Parallel()
+	cfg := Default()
+	cfg.Listen, cfg.Media, cfg.Data = "127.0.0.1:0", "127.0.0.1:0", Memory
+	ctx, stop := context.WithCancel(t.Context())
+	cfg.Serving = func(s *Server) {
+		if err := s.engine.Close(); err != nil {
+			t.Error(err)
+		}
+		wantReady(t, s, http.StatusServiceUnavailable, "media cannot be received")
+		stop()
+	}
+	s, err := New(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Run(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 func wantReady(t *testing.T, s *Server, status int, body string) {
 	t.Helper()
 	w := httptest.NewRecorder()

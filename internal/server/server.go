@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,7 +61,7 @@ const (
 // who are listed as connected by a process that died are set right. Nothing is
 // served before Run, which must follow; if New fails, everything is released.
 func New(ctx context.Context, cfg Config) (*Server, error) {
-	if err := cfg.check(); err != nil {
+	if err := cmp.Or(cfg.check(), cfg.checkMedia()); err != nil {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, log: newLogger(&cfg)}
@@ -82,7 +83,7 @@ func newLogger(cfg *Config) *slog.Logger {
 }
 
 func (s *Server) openAccess(context.Context) (err error) {
-	s.credentials, err = s.cfg.Credentials()
+	s.credentials, _, err = s.cfg.Credentials()
 	return err
 }
 
@@ -130,6 +131,7 @@ func (s *Server) openStage(ctx context.Context) (err error) {
 		Endpoints: stage.Endpoints{Events: events, WHIP: whip},
 		Linger:    s.cfg.Linger,
 		Quotas:    stage.Quotas{Stages: s.cfg.Stages, PublicKeys: s.cfg.PublicKeys},
+		Log:       s.log,
 	})
 	if err != nil {
 		return err

@@ -61,6 +61,58 @@ func TestWithDevATwelveDigitKeyIDIsAnAccountOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestWithDevOnlyThisMachineIsAnswered(t *testing.T) {
+	t.Parallel()
+	dev := servertest.Start(t, func(c *server.Config) { c.Dev = true })
+	proper := servertest.Start(t, nil)
+	const refused = "This server runs with dev"
+	cases := []struct{ name, path, host, origin, want string }{
+		{"no page", "/ListStages", "", "", "MissingAuth"},
+		{"a page of this machine", "/ListStages", "localhost:7480", "http://localhost:3000", "MissingAuth"},
+		{"a page under localhost", "/ListStages", "127.0.0.1", "https://app.localhost", "MissingAuth"},
+		{"IPv6", "/ListStages", "[::1]", "http://[::1]:80", "MissingAuth"},
+		{"a page from elsewhere", "/ListStages", "", "https://evil.example", refused},
+		{"a page without an origin of its own", "/ListStages", "", "null", refused},
+		{"a name that was pointed here", "/ListStages", "evil.example:7480", "", refused},
+		{"a name that only begins right", "/", "localhost.evil.example", "", refused},
+		{"participants, who have tokens", "/whip/nothing", "evil.example", "https://evil.example", ""},
+		{"health", "/healthz", "evil.example", "", "ok"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if body := ask(t, dev, c.path, c.host, c.origin); !strings.Contains(body, c.want) || c.want != refused && strings.Contains(body, refused) {
+				t.Errorf("the answer is %s", body)
+			}
+			if body := ask(t, proper, c.path, c.host, c.origin); strings.Contains(body, refused) {
+				t.Errorf("without dev the answer is %s", body)
+			}
+		})
+	}
+}
+
+// ask posts nothing, unsigned, and gives the error's code and the body.
+func ask(t *testing.T, s *servertest.Server, path, host, origin string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.Addr()+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = host
+	if origin != "" {
+		r.Header.Set("Origin", origin)
+	}
+	resp, err := s.Client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.Header.Get("X-Amzn-ErrorType") + string(body)
+}
+
 func TestEverythingIsFoundUnderThePathOfThePublicURL(t *testing.T) {
 	t.Parallel()
 	port := freePort(t)

@@ -174,7 +174,21 @@ func isPublicURL(v string) bool {
 		return false
 	}
 	plain := u.User == nil && u.RawQuery == "" && u.Fragment == "" && !u.ForceQuery
-	return plain && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+	return plain && isReachable(u) && (u.Scheme == "http" || u.Scheme == "https")
+}
+
+// isReachable tells whether a URL names a host and a port that can be connected to.
+func isReachable(u *url.URL) bool {
+	if strings.HasSuffix(u.Host, ":") {
+		return false
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return false
+		}
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() != "" && (err != nil || !ip.IsUnspecified())
 }
 
 // refusal is the one sentence that stops a start.

@@ -43,7 +43,8 @@ type Setting struct {
 func Open(t testing.TB, s Setting) *World {
 	t.Helper()
 	w := &World{t: t, Caller: stage.Caller{Account: "123456789012", Region: "us-east-1"}}
-	facts, err := store.Open(t.Context(), store.Options{Now: func() time.Time { return time.Now().Add(time.Duration(w.passed.Load())) }})
+	clock := func() time.Time { return time.Now().Add(time.Duration(w.passed.Load())) }
+	facts, err := store.Open(t.Context(), store.Options{Now: clock})
 	w.check(err)
 	t.Cleanup(func() { w.check(facts.Close()) })
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
@@ -58,6 +59,7 @@ func Open(t testing.TB, s Setting) *World {
 	}
 	w.Service, w.Register, err = stage.Open(t.Context(), stage.Options{
 		Store:     port,
+		Now:       clock,
 		Linger:    time.Hour,
 		Endpoints: stage.Endpoints{Events: "ws://127.0.0.1/events", WHIP: "http://127.0.0.1/whip"},
 	})
