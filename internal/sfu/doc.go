@@ -9,6 +9,8 @@
 // The offer is not given to the WebRTC stack as it came. It is understood and checked
 // (offer.go), one format is chosen for each kind (codec.go), and a new offer is
 // written with nothing but that in it (trim.go): the stack has no choices to make.
+// It is told no candidates of the other side: that one checks our address first, and is answered where its checks come from.
+// Nor may a peer have more streams than it needs (buffer.go), or an error of the socket end anything (socket.go).
 //
 // A packet's journey: the publication runs one reading goroutine for each
 // layer (layer.go). It puts the packet into the layer's ring, where it stays for a second or

@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -32,7 +33,7 @@ type Options struct {
 	// MaxPending bounds the peers that are not connected yet; 0 means 1000.
 	MaxPending int
 
-	timing timing // zero fields mean the usual times
+	timing timing // zero means the usual times
 }
 
 // timing is how patient the engine is.
@@ -42,13 +43,14 @@ type timing struct {
 	failed       time.Duration // in that state before the peer counts as gone
 	keepalive    time.Duration // between our connectivity checks
 	dead         time.Duration // of silence before a layer is given up
+	poll         time.Duration // between looks at a transport from which no news came
 }
 
 // The silence that ends a peer is 7 + 19 seconds, found out within 2: less than the 30
 // after which consent expires (RFC 7675).
 var usual = timing{
 	pending: 15 * time.Second, disconnected: 7 * time.Second, failed: 19 * time.Second,
-	keepalive: 2 * time.Second, dead: 2 * time.Second,
+	keepalive: 2 * time.Second, dead: 2 * time.Second, poll: 2 * time.Second,
 }
 
 // ErrTooMany tells that too many peers are waiting for their connection.
@@ -88,6 +90,7 @@ func Open(o Options) (*Engine, error) {
 	if o.timing == (timing{}) {
 		o.timing = usual
 	}
+	o.timing.poll = cmp.Or(o.timing.poll, usual.poll)
 	e := &Engine{log: o.Log, maxPending: o.MaxPending, timing: o.timing, peers: map[*Peer]struct{}{}}
 	var err error
 	if e.certificate, err = newCertificate(); err != nil {
@@ -158,6 +161,11 @@ func (e *Engine) Close() error {
 		<-p.Done()
 	}
 	return e.mux.Close()
+}
+
+// Healthy tells whether the socket is read: false after Close, and while reading fails.
+func (e *Engine) Healthy() bool {
+	return !e.mux.IsClosed() && !e.mux.socket.failing(time.Now())
 }
 
 // admit takes a pending peer in; Peer.finish or Peer.abandon take it out again.

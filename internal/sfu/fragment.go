@@ -2,8 +2,6 @@ package sfu
 
 import (
 	"errors"
-	"net/netip"
-	"slices"
 	"strings"
 )
 
@@ -105,17 +103,4 @@ func (f Fragment) String() string {
 // IsZero tells whether there is nothing in f, as in the answer to trickled candidates.
 func (f Fragment) IsZero() bool {
 	return f.Ufrag == "" && f.Pwd == "" && len(f.Candidates) == 0 && !f.EndOfCandidates
-}
-
-// usable tells whether a remote candidate can be of use: UDP, RTP's component, and a literal address (names,
-// mDNS ones above all, are not resolved).
-func usable(candidate string) bool {
-	fields := strings.Fields(candidate)
-	return len(fields) >= 8 && fields[1] == "1" && strings.EqualFold(fields[2], "udp") && literal(fields[4]) &&
-		slices.Contains([]string{"host", "srflx", "prflx", "relay"}, fields[7])
-}
-
-func literal(address string) bool {
-	_, err := netip.ParseAddr(address)
-	return err == nil
 }

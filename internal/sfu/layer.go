@@ -64,9 +64,9 @@ func (l *layer) read(t *webrtc.TrackRemote) {
 		switch {
 		case err == nil:
 			l.accept(b[:n], time.Now())
-		case n == 0:
+		case exhausted(err):
 			return
-		} // bytes and an error: a payload type that was not agreed on
+		} // any other error: a malformed packet, or a payload type that was not agreed on
 	}
 }
 
@@ -76,9 +76,12 @@ func (l *layer) accept(b []byte, now time.Time) {
 	if p.parse(b) != nil {
 		return
 	}
-	if !l.ring.put(p) {
+	switch l.ring.put(p) {
+	case past:
 		l.track.count(len(b), 0, 0)
 		return // browsers probe for bandwidth by sending old packets again
+	case renumbered:
+		l.restart()
 	}
 	p.at = now
 	if p.key = startsKeyFrame(l.track.codec.mime, p.payload); p.key {
@@ -98,6 +101,17 @@ func (l *layer) accept(b []byte, now time.Time) {
 	if before := l.heard.Swap(now.UnixNano()); now.UnixNano()-before > int64(l.track.dead) {
 		l.track.changed() // the layer has begun or come back
 	}
+}
+
+// restart lets all who listen begin anew, as with another layer: the publisher's numbers
+// have gone back.
+func (l *layer) restart() {
+	l.key = packet{}
+	l.clock.restart()
+	for _, o := range *l.listeners.Load() {
+		o.again(l)
+	}
+	l.welcome.Store(true)
 }
 
 // begin notes the first packet of a key frame. The frame may have several packets with
@@ -151,7 +165,7 @@ func (l *layer) replay(o *outlet, run uint16, now time.Time) (sent int) {
 func (l *layer) readReports(r *webrtc.RTPReceiver) {
 	for {
 		packets, _, err := r.ReadSimulcastRTCP(l.rid)
-		if err != nil {
+		if exhausted(err) {
 			return
 		}
 		for _, p := range packets {
@@ -187,6 +201,12 @@ func (c *clock) tick(ts uint32, now time.Time) {
 	if int32(ts-c.cameTS) > 0 || c.came.IsZero() {
 		c.came, c.cameTS = now, ts
 	}
+}
+
+func (c *clock) restart() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.came, c.reported = time.Time{}, false
 }
 
 func (c *clock) report(ntp uint64, ts uint32, s *skew, now time.Time) {

@@ -276,35 +276,3 @@ func rewriteICE(answer string, f Fragment) string {
 	}
 	return b.String()
 }
-
-func TestTrickledCandidatesAreTakenAndUselessOnesDropped(t *testing.T) {
-	t.Parallel()
-	e := openEngine(t, Options{})
-	p, _, err := e.Publish(t.Context(), readTestdata(t, "chromium-publish.sdp"), Notify{})
-	must(t, err)
-	before := p.ETag()
-	got, err := p.Patch(Fragment{Ufrag: p.offer.ufrag, Pwd: p.offer.pwd, Candidates: []string{
-		"1 1 udp 2122260223 127.0.0.1 9 typ host generation 0",
-		"1 1 udp 2122260223 4f3a.local 9 typ host",
-		"1 1 tcp 2122260223 127.0.0.1 9 typ host tcptype active",
-		"1 1 udp 2122260223 127.0.0.1 99999 typ host",
-		"1 2 udp 2122260223 127.0.0.1 9 typ host",
-		"nonsense", "",
-	}})
-	if err != nil || !got.IsZero() || p.ETag() != before {
-		t.Error(got, err)
-	}
-	if p.candidates > 2 {
-		t.Error("took", p.candidates)
-	}
-	for range 2 * maxCandidates {
-		_, err = p.Patch(Fragment{Candidates: []string{"1 1 udp 2122260223 127.0.0.1 9 typ host"}})
-		must(t, err)
-	}
-	if p.candidates != maxCandidates {
-		t.Error("took", p.candidates)
-	}
-	if _, err := p.Patch(Fragment{Ufrag: "other", Pwd: strings.Repeat("x", 24)}); !errors.Is(err, ErrRestartUnsupported) {
-		t.Error("a peer that was never connected restarted:", err)
-	}
-}

@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,6 +14,7 @@ import (
 // under which addresses the socket is announced.
 type mux struct {
 	*ice.UDPMuxDefault
+	socket    *socket
 	local     *net.UDPAddr
 	announced []net.Addr
 }
@@ -35,11 +37,11 @@ func newMux(conn net.PacketConn, ips []net.IP, log *slog.Logger) (*mux, error) {
 			return nil, err
 		}
 	}
-	m := &mux{local: local}
+	m := &mux{local: local, socket: newSocket(conn)}
 	for _, ip := range ips {
 		m.announced = append(m.announced, &net.UDPAddr{IP: ip, Port: local.Port})
 	}
-	m.UDPMuxDefault = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: logs{log}.NewLogger("mux")})
+	m.UDPMuxDefault = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: m.socket.fast(), Logger: logs{log}.NewLogger("mux")})
 	return m, nil
 }
 
@@ -104,7 +106,7 @@ func (q quiet) Error(m string)            { q.log.Debug(m) }
 func (q quiet) Errorf(m string, a ...any) { q.format(m, a) }
 
 func (q quiet) format(m string, args []any) {
-	if q.log.Enabled(nil, slog.LevelDebug) {
+	if q.log.Enabled(context.Background(), slog.LevelDebug) {
 		q.log.Debug(fmt.Sprintf(m, args...))
 	}
 }

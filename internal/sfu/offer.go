@@ -40,7 +40,7 @@ const (
 	maxOffer      = 64 << 10 // bytes
 	maxSections   = 8
 	maxLayers     = 3
-	maxCandidates = 64 // of a peer, trickled ones included
+	maxCandidates = 64 // of a fragment
 )
 
 // direction is what the offering side wants to do.
@@ -62,7 +62,6 @@ type offer struct {
 	setup       string
 	trickle     bool
 	mixed       bool // extmap-allow-mixed
-	candidates  []string
 }
 
 // section is an audio or video m-line.
@@ -236,11 +235,6 @@ func (o *offer) readTransport(desc *sdp.SessionDescription) error {
 	for _, m := range desc.MediaDescriptions {
 		if mid, _ := m.Attribute("mid"); mid == o.sections[0].mid {
 			tag = m
-		}
-		for _, a := range m.Attributes {
-			if a.Key == "candidate" && len(o.candidates) < maxCandidates {
-				o.candidates = append(o.candidates, a.Value)
-			}
 		}
 	}
 	get := func(key string) string {

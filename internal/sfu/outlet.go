@@ -27,7 +27,7 @@ type outlet struct {
 	rtxSSRC uint32
 
 	active atomic.Bool    // a packet has been sent
-	again  *atomic.Uint64 // counts packets sent for a second time
+	resent *atomic.Uint64 // counts packets sent for a second time
 	failed *atomic.Uint64 // counts writes refused by the transport
 
 	mu      sync.Mutex // held for arithmetic only
@@ -46,7 +46,7 @@ func newOutlet(s *section, stream string, w wish, c *counters, begun func()) *ou
 	m := newMunger(s.codec.clock, uint16(rand.IntN(1<<15)), rand.Uint32())
 	return &outlet{
 		kind: s.kind, codec: s.codec, stream: stream, wish: w, begun: begun, munger: m,
-		again: &c.retransmitted, failed: &c.writeErrors, rtxSeq: uint16(rand.IntN(1 << 15)),
+		resent: &c.retransmitted, failed: &c.writeErrors, rtxSeq: uint16(rand.IntN(1 << 15)),
 	}
 }
 
@@ -63,6 +63,18 @@ func (o *outlet) aim(l *layer) bool {
 	}
 	o.target = l
 	return true
+}
+
+// again makes o begin anew with l, if it shows it.
+func (o *outlet) again(l *layer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.current == l {
+		o.current = nil
+		if o.target == nil {
+			o.target = l
+		}
+	}
 }
 
 // uses tells whether packets of l are of interest.
@@ -143,7 +155,7 @@ func (o *outlet) readFeedback(s *webrtc.RTPSender) {
 	scratch := make([]byte, 2+slotSize)
 	for {
 		n, _, err := s.Read(b)
-		if err != nil {
+		if exhausted(err) {
 			return
 		}
 		packets, err := rtcp.Unmarshal(b[:n])
@@ -208,7 +220,7 @@ func (o *outlet) resend(out uint16, scratch []byte) {
 		o.rtxSeq++
 	}
 	if _, err := o.writer.WriteRTP(&h, payload); err == nil {
-		o.again.Add(1)
+		o.resent.Add(1)
 		l.track.count(0, 1, len(payload))
 	}
 }

@@ -8,16 +8,18 @@ import (
 	"time"
 
 	"github.com/pion/sdp/v3"
-	"github.com/pion/webrtc/v4"
 )
 
 // restartTimeout bounds an ICE restart. Host candidates are known at once.
 const restartTimeout = 5 * time.Second
 
-// Patch adds remote candidates or, when f has other credentials than those in use, restarts ICE
+// Patch takes trickled candidates or, when f has other credentials than those in use, restarts ICE
 // (RFC 9725, section 4.3). The answer to candidates is empty; to a restart it holds our new credentials and
-// all candidates, and ETag has changed. Candidates that are of no use are dropped silently.
-// Errors: ErrRestartUnsupported, the old ICE session going on; ErrClosed.
+// all candidates, and ETag has changed. Errors: ErrRestartUnsupported, the old ICE session going on; ErrClosed.
+//
+// The candidates of the other side are never used. It checks our address first, and where
+// its checks come from is where it is (RFC 8445, section 7.3.1.3). Sending to whatever address it
+// names would let it aim at third parties, and claim addresses of other peers on the shared socket.
 func (p *Peer) Patch(f Fragment) (Fragment, error) {
 	p.negotiation.Lock()
 	defer p.negotiation.Unlock()
@@ -27,7 +29,6 @@ func (p *Peer) Patch(f Fragment) (Fragment, error) {
 	default:
 	}
 	if f.Ufrag == "" || f.Ufrag == p.offer.ufrag && f.Pwd == p.offer.pwd {
-		p.addCandidates(f.Candidates)
 		return Fragment{}, nil
 	}
 	if f.Ufrag == p.offer.ufrag || f.Pwd == p.offer.pwd || !credentials(f.Ufrag, f.Pwd) {
@@ -36,37 +37,20 @@ func (p *Peer) Patch(f Fragment) (Fragment, error) {
 	return p.restart(f)
 }
 
-// addCandidates trickles. p.negotiation is held, or nobody else knows p yet.
-func (p *Peer) addCandidates(candidates []string) {
-	for _, c := range candidates {
-		if p.candidates >= maxCandidates {
-			return
-		}
-		c = strings.TrimPrefix(c, "candidate:")
-		if !usable(c) {
-			continue
-		}
-		p.candidates++
-		if err := p.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c}); err != nil {
-			p.engine.log.Debug("remote candidate dropped", "error", err)
-		}
-	}
-}
-
 // restart offers the stack the old offer with new credentials. p.negotiation is held.
 func (p *Peer) restart(f Fragment) (Fragment, error) {
 	if !p.up.Load() {
 		return Fragment{}, fmt.Errorf("%w: the peer was never connected", ErrRestartUnsupported)
 	}
+	ufrag, pwd := p.offer.ufrag, p.offer.pwd
 	p.offer.ufrag, p.offer.pwd = f.Ufrag, f.Pwd
 	ctx, cancel := context.WithTimeout(context.Background(), restartTimeout)
 	defer cancel()
 	answer, err := p.negotiate(ctx, p.offer.sdp(p.undeclared()))
 	if err != nil {
-		return Fragment{}, fmt.Errorf("sfu: ICE restart: %w", err)
+		p.offer.ufrag, p.offer.pwd = ufrag, pwd
+		return Fragment{}, fmt.Errorf("%w: %w", ErrRestartUnsupported, err)
 	}
-	p.candidates = 0
-	p.addCandidates(f.Candidates)
 	p.mu.Lock()
 	p.etag = rand.Text()
 	p.mu.Unlock()

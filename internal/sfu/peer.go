@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,7 +25,8 @@ type Notify struct {
 	// At most once, after Connected.
 	Media func()
 	// Closed: the end, exactly once, whatever the cause, for every peer that Publish or Subscribe
-	// returned. nil means closed by this side or with a goodbye from the other.
+	// returned. nil means closed by this side or with a goodbye from the other. The peer's transport
+	// may take a moment longer to wind up: see Done.
 	Closed func(error)
 }
 
@@ -52,8 +55,8 @@ type Peer struct {
 	cause   error
 	workers sync.WaitGroup // the goroutines of streams
 
-	negotiation sync.Mutex // one Patch at a time
-	candidates  int        // taken from the other side so far
+	streams     atomic.Int32 // that the other side has sent so far
+	negotiation sync.Mutex   // one Patch at a time
 }
 
 // side is what differs between publications and subscriptions in a peer's life.
@@ -81,30 +84,33 @@ func (e *Engine) connect(ctx context.Context, o *offer, n Notify, s side, p *Pee
 	return answer, nil
 }
 
-func (p *Peer) open(ctx context.Context, r *interceptor.Registry, prepare func(*webrtc.PeerConnection) error) (string, error) {
+func (p *Peer) open(ctx context.Context, r *interceptor.Registry, prepare func(*webrtc.PeerConnection) error) (answer string, err error) {
+	defer p.engine.survive(&err)
 	m, err := p.offer.mediaEngine()
 	if err != nil {
 		return "", refuse(Malformed, "the offer's payload types are in conflict")
 	}
-	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r), webrtc.WithSettingEngine(p.engine.settings))
+	settings := p.engine.settings
+	settings.BufferFactory = p.buffer
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r), webrtc.WithSettingEngine(settings))
 	p.pc, err = api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{p.engine.certificate}})
 	if err != nil {
 		return "", fmt.Errorf("sfu: new peer: %w", err)
 	}
 	p.pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) { p.changed() })
+	p.pc.OnICEConnectionStateChange(func(webrtc.ICEConnectionState) { p.changed() })
 	if err := prepare(p.pc); err != nil {
 		return "", fmt.Errorf("sfu: new peer: %w", err)
 	}
-	answer, err := p.negotiate(ctx, p.offer.sdp(nil))
-	if err != nil {
+	if answer, err = p.negotiate(ctx, p.offer.sdp(nil)); err != nil {
 		return "", err
 	}
-	p.addCandidates(p.offer.candidates)
 	return p.offer.finish(answer)
 }
 
 // negotiate gives the stack an offer and returns the answer with all candidates.
-func (p *Peer) negotiate(ctx context.Context, offer string) (string, error) {
+func (p *Peer) negotiate(ctx context.Context, offer string) (_ string, err error) {
+	defer p.engine.survive(&err)
 	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
 		p.engine.log.Debug("offer not understood", "error", err)
 		return "", refuse(Malformed, "the offer cannot be answered")
@@ -125,6 +131,15 @@ func (p *Peer) negotiate(ctx context.Context, offer string) (string, error) {
 		return "", fmt.Errorf("sfu: gathering candidates: %w", err)
 	}
 	return p.pc.LocalDescription().SDP, nil
+}
+
+// survive, deferred, turns a panic over what a stranger has sent into a refusal: it must
+// not end everybody else's call. It is a bug of ours or of the stack, so it is logged.
+func (e *Engine) survive(err *error) {
+	if r := recover(); r != nil {
+		e.log.Error("an offer caused a panic", "panic", r, "stack", string(debug.Stack()))
+		*err = refuse(Malformed, "the offer cannot be answered")
+	}
 }
 
 // abandon undoes connect.
@@ -176,12 +191,13 @@ func (p *Peer) stop(cause error) {
 	}
 }
 
-// run is the peer's life from its answer to its end.
+// run is the peer's life from its answer to its end. Not every change of the transports wakes
+// it for sure, so it looks for itself now and then.
 func (p *Peer) run() {
-	flowing := false
+	flowing, late := false, false
 	deadline := time.NewTimer(p.engine.timing.pending)
 	defer deadline.Stop()
-	next := time.NewTimer(time.Hour)
+	next := time.NewTimer(p.engine.timing.poll)
 	defer next.Stop()
 	for open := true; open; {
 		select {
@@ -189,14 +205,11 @@ func (p *Peer) run() {
 			open = false
 			continue
 		case <-deadline.C:
-			if !p.up.Load() {
-				p.stop(errNeverConnected)
-			}
-			continue
+			late = true
 		case <-p.wake:
 		case <-next.C:
 		}
-		if !p.up.Load() && (p.media.Load() || p.pc.ConnectionState() == webrtc.PeerConnectionStateConnected) {
+		if !p.up.Load() && (p.media.Load() || p.isConnected()) {
 			p.up.Store(true)
 			p.engine.connected()
 			call(p.notify.Connected)
@@ -206,37 +219,61 @@ func (p *Peer) run() {
 			flowing = true
 			call(p.notify.Media)
 		}
-		p.checkState()
-		next.Reset(p.side.look(time.Now()))
+		p.checkState(late)
+		next.Reset(min(p.side.look(time.Now()), p.engine.timing.poll))
 	}
 	p.finish()
 }
 
-// checkState ends a peer whose transport has ended.
-func (p *Peer) checkState() {
-	switch p.pc.ConnectionState() {
-	case webrtc.PeerConnectionStateClosed: // not by us: the other side said goodbye
+// isConnected asks both transports. The peer connection's own state is not to be
+// trusted here: it is computed in two goroutines and the older result may win.
+func (p *Peer) isConnected() bool {
+	ice := p.pc.ICEConnectionState()
+	return (ice == webrtc.ICEConnectionStateConnected || ice == webrtc.ICEConnectionStateCompleted) &&
+		p.pc.SCTP().Transport().State() == webrtc.DTLSTransportStateConnected
+}
+
+// checkState ends a peer whose transports have ended, or are not up when it is too late.
+func (p *Peer) checkState(late bool) {
+	goodbye, failed := ended(p.pc.ICEConnectionState(), p.pc.SCTP().Transport().State())
+	up := p.up.Load()
+	switch {
+	case goodbye:
 		p.stop(nil)
-	case webrtc.PeerConnectionStateFailed:
-		if p.up.Load() {
-			p.stop(errVanished)
-		} else {
-			p.stop(errNeverConnected)
-		}
+	case failed && up:
+		p.stop(errVanished)
+	case failed || late && !up:
+		p.stop(errNeverConnected)
 	}
 }
 
+// ended tells by the states of the transports whether the other side has said goodbye, or else whether
+// it cannot be reached.
+func ended(ice webrtc.ICEConnectionState, dtls webrtc.DTLSTransportState) (goodbye, failed bool) {
+	if dtls == webrtc.DTLSTransportStateClosed { // not by us: we have not begun to close yet
+		return true, false
+	}
+	return false, ice == webrtc.ICEConnectionStateFailed || dtls == webrtc.DTLSTransportStateFailed
+}
+
+// finish tells the owner first: winding up the transport may take long.
 func (p *Peer) finish() {
 	p.side.closed()
+	if p.notify.Closed != nil {
+		p.notify.Closed(p.cause)
+	}
 	if err := p.pc.GracefulClose(); err != nil {
 		p.engine.log.Debug("closing a peer", "error", err)
 	}
 	p.workers.Wait()
 	p.engine.depart(p, !p.up.Load())
-	if p.notify.Closed != nil {
-		p.notify.Closed(p.cause)
-	}
 	close(p.done)
+}
+
+// exhausted tells whether a stream has ended by this error from reading it. All others are
+// about a single packet.
+func exhausted(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe)
 }
 
 func call(f func()) {

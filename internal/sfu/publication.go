@@ -22,7 +22,8 @@ type Publication struct {
 // Publish answers the offer of a peer that wants to send (RFC 9725).
 // The answer is complete. ctx bounds only the making of the answer.
 // Errors: *OfferError, ErrTooMany, ErrClosed, or ctx's.
-func (e *Engine) Publish(ctx context.Context, offer string, n Notify) (*Publication, string, error) {
+func (e *Engine) Publish(ctx context.Context, offer string, n Notify) (_ *Publication, _ string, err error) {
+	defer e.survive(&err)
 	o, err := readOffer(offer, sending)
 	if err != nil {
 		return nil, "", err

@@ -107,7 +107,7 @@ func TestRingKeepsTheLastPackets(t *testing.T) {
 			t.Errorf("packet %d: %+v, %v", seq, p, ok)
 		}
 	}
-	if r.put(&packet{seq: 1, payload: []byte{1}}) || r.put(&packet{seq: 9, payload: []byte{1}}) {
+	if r.put(&packet{seq: 1, payload: []byte{1}}) != past || r.put(&packet{seq: 9, payload: []byte{1}}) != past {
 		t.Error("a packet was taken too late, or twice")
 	}
 	for _, seq := range []uint16{1, 10, 65530} {

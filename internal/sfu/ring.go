@@ -51,8 +51,11 @@ func (p *packet) parse(b []byte) error {
 const slotSize = 1500
 
 // ring keeps the last packets of a layer, for those who lost one on the way. It is
-// written by the layer's reader and read by subscriptions; all memory is taken at once.
+// written by the layer's reader and read by subscriptions; all memory is taken at once, with the first packet.
 type ring struct {
+	size int
+	late int // packets in a row that came too late; owned by the writer
+
 	mu    sync.Mutex
 	slots []slot
 	bytes []byte
@@ -68,32 +71,67 @@ type slot struct {
 
 // newRing makes a ring of size packets, a power of two.
 func newRing(size int) *ring {
-	return &ring{slots: make([]slot, size), bytes: make([]byte, size*slotSize)}
+	return &ring{size: size}
 }
 
-// put copies p into the ring. It returns false for a packet that is there already, or too late to be of use.
-func (r *ring) put(p *packet) bool {
+// verdict is what the ring finds out about a packet.
+type verdict int
+
+const (
+	news       verdict = iota
+	past               // it is there already, or too late to be of use
+	renumbered         // the numbers have gone back: it is the first of a new sequence, and what was before is forgotten
+)
+
+// maxLate packets in a row are no latecomers: the publisher has begun to count anew.
+const maxLate = 100
+
+// put copies p into the ring.
+func (r *ring) put(p *packet) verdict {
 	if len(p.payload) > slotSize {
-		return true
+		return news
 	}
-	i := int(p.seq) & (len(r.slots) - 1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := &r.slots[i]
-	if s.used && int16(p.seq-s.seq) <= 0 {
-		return false // a latecomer must not push out a packet that is still wanted
+	if r.slots == nil {
+		r.slots, r.bytes = make([]slot, r.size), make([]byte, r.size*slotSize)
+	}
+	i := int(p.seq) & (r.size - 1)
+	found := r.judge(p, r.slots[i])
+	if found == past {
+		return past // a latecomer must not push out a packet that is still wanted
 	}
 	copy(r.bytes[i*slotSize:], p.payload)
-	*s = slot{used: true, marker: p.marker, seq: p.seq, size: uint16(len(p.payload)), ts: p.ts}
-	return true
+	r.slots[i] = slot{used: true, marker: p.marker, seq: p.seq, size: uint16(len(p.payload)), ts: p.ts}
+	return found
+}
+
+// judge compares p with what is in its place. A repeated packet says nothing about the numbering. r.mu is held.
+func (r *ring) judge(p *packet, s slot) verdict {
+	switch {
+	case !s.used || int16(p.seq-s.seq) > 0:
+		r.late = 0
+		return news
+	case s.seq == p.seq && s.ts == p.ts:
+		return past
+	}
+	if r.late++; r.late <= maxLate {
+		return past
+	}
+	r.late = 0
+	clear(r.slots)
+	return renumbered
 }
 
 // get copies the payload of packet seq into b and returns the packet with it;
 // false when it is gone or never came.
 func (r *ring) get(seq uint16, b []byte) (packet, bool) {
-	i := int(seq) & (len(r.slots) - 1)
+	i := int(seq) & (r.size - 1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.slots == nil {
+		return packet{}, false
+	}
 	s := r.slots[i]
 	if !s.used || s.seq != seq || len(b) < int(s.size) {
 		return packet{}, false

@@ -30,15 +30,17 @@ type Subscription struct {
 	reported  time.Time // owned by the peer's goroutine
 
 	sourceMu sync.Mutex
-	live     bool // connected and not closed: outlets may listen
+	live     bool // connected and not closed
+	started  bool // with live: outlets may listen
 	ended    bool
 	src      *Publication
 }
 
 // Subscribe answers the offer of a peer that wants to receive src
-// (draft-ietf-wish-whep). src may be nil: nothing is sent until Attach.
+// (draft-ietf-wish-whep). src may be nil: nothing is sent until Attach. Nothing is sent until Start either.
 // Errors as for Publish.
-func (e *Engine) Subscribe(ctx context.Context, offer string, src *Publication, opts SubscribeOptions, n Notify) (*Subscription, string, error) {
+func (e *Engine) Subscribe(ctx context.Context, offer string, src *Publication, opts SubscribeOptions, n Notify) (_ *Subscription, _ string, err error) {
+	defer e.survive(&err)
 	o, err := readOffer(offer, receiving)
 	if err != nil {
 		return nil, "", err
@@ -97,6 +99,17 @@ func (s *Subscription) send(pc *webrtc.PeerConnection) error {
 	return nil
 }
 
+// Start lets RTP flow, as soon as the peer is connected and attached. Its owner calls it when all is on record that
+// must be known before anything is sent. Calling it again does nothing.
+func (s *Subscription) Start() {
+	s.sourceMu.Lock()
+	defer s.sourceMu.Unlock()
+	if !s.started {
+		s.started = true
+		s.listen()
+	}
+}
+
 func (s *Subscription) connected() {
 	s.sourceMu.Lock()
 	defer s.sourceMu.Unlock()
@@ -113,7 +126,7 @@ func (s *Subscription) closed() {
 
 // listen connects the outlets with the source. s.sourceMu is held.
 func (s *Subscription) listen() {
-	if !s.live || s.src == nil {
+	if !s.live || !s.started || s.src == nil {
 		return
 	}
 	for _, o := range s.outlets {

@@ -22,8 +22,9 @@ type viewer struct {
 
 type viewerOptions struct {
 	SubscribeOptions
-	codecs  []webrtc.RTPCodecParameters
-	noVideo bool
+	codecs    []webrtc.RTPCodecParameters
+	noVideo   bool
+	unstarted bool // the test will call Start
 }
 
 func subscribe(t testing.TB, e *Engine, src *Publication, o viewerOptions) *viewer {
@@ -52,6 +53,9 @@ func subscribe(t testing.TB, e *Engine, src *Publication, o viewerOptions) *view
 	v.sub, v.answer, err = e.Subscribe(t.Context(), v.offer(t), src, o.SubscribeOptions, v.notify())
 	must(t, err)
 	v.accept(t, v.answer)
+	if !o.unstarted {
+		v.sub.Start()
+	}
 	return v
 }
 

@@ -1,0 +1,214 @@
+package sfu
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/transport/v5/packetio"
+	"github.com/pion/webrtc/v4"
+)
+
+func TestAPeerWithTooManyStreamsIsClosed(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{})
+	c := publish(t, e, cameraOptions{})
+	v := subscribe(t, e, c.pub, viewerOptions{})
+	inOrder(t, v.video, 10)
+	for name, p := range map[string]struct {
+		*client
+		*story
+		*Peer
+	}{"a publisher": {c.client, c.story, &c.pub.Peer}, "a subscriber": {v.client, v.story, &v.sub.Peer}} {
+		t.Run(name, func(t *testing.T) {
+			for ssrc := range uint32(5 * maxStreams) {
+				_ = p.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: 1 + ssrc}}) // fails once the peer is gone
+			}
+			if err := wait(t, p.closed, "end"); !errors.Is(err, errTooManyStreams) {
+				t.Error(err)
+			}
+			<-p.Done()
+		})
+	}
+}
+
+func TestStreamsBeyondTheLimitKeepNothing(t *testing.T) {
+	t.Parallel()
+	p := &Peer{closing: make(chan struct{})}
+	for range maxStreams {
+		b := p.buffer(packetio.RTPBufferPacket, 1)
+		if n, err := b.Write([]byte("packet")); n != 6 || err != nil {
+			t.Fatal(n, err)
+		}
+		if n, err := b.Read(make([]byte, 9)); n != 6 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	select {
+	case <-p.closing:
+		t.Error("closed too early")
+	default:
+	}
+	if n, err := p.buffer(packetio.RTCPBufferPacket, 1).Write([]byte("packet")); n != 0 || err == nil {
+		t.Error("kept", n)
+	}
+	wait(t, p.closing, "end")
+}
+
+func TestWaitingPacketsAreBounded(t *testing.T) {
+	t.Parallel()
+	for kind, limit := range map[packetio.BufferPacketType]int{packetio.RTPBufferPacket: rtpBacklog, packetio.RTCPBufferPacket: rtcpBacklog} {
+		b := (&Peer{}).buffer(kind, 1)
+		kept := 0
+		for range 2 * rtpBacklog / 1000 {
+			if n, err := b.Write(make([]byte, 1000)); err == nil {
+				kept += n
+			}
+		}
+		if kept > limit || kept < limit*9/10 {
+			t.Error("kept", kept, "of", limit)
+		}
+	}
+}
+
+func TestCandidatesOfTheOtherSideAreNotUsed(t *testing.T) {
+	t.Parallel()
+	victim, err := net.ListenPacket("udp", "127.0.0.1:0")
+	must(t, err)
+	defer victim.Close()
+	_, port, _ := net.SplitHostPort(victim.LocalAddr().String())
+	candidate := "1 1 udp 2122260223 127.0.0.1 " + port + " typ host generation 0"
+	e := openEngine(t, Options{})
+	c := publish(t, e, cameraOptions{mangle: func(offer string) string {
+		return strings.ReplaceAll(offer, "a=rtcp-mux\r\n", "a=rtcp-mux\r\na=candidate:"+candidate+"\r\n")
+	}})
+	before := c.pub.ETag()
+	for _, f := range []Fragment{
+		{Ufrag: c.pub.offer.ufrag, Pwd: c.pub.offer.pwd, Candidates: []string{candidate, "nonsense", ""}, EndOfCandidates: true},
+		{Candidates: []string{candidate}},
+	} {
+		if got, err := c.pub.Patch(f); err != nil || !got.IsZero() || c.pub.ETag() != before {
+			t.Error(got, err)
+		}
+	}
+	wait(t, c.story.media, "media")
+	for _, s := range c.pub.pc.GetStats() {
+		if s, ok := s.(webrtc.ICECandidateStats); ok && s.Type == webrtc.StatsTypeRemoteCandidate && s.CandidateType != webrtc.ICECandidateTypePrflx {
+			t.Errorf("took %s:%d", s.IP, s.Port)
+		}
+	}
+	restart(t, c.client, &c.pub.Peer) // with candidates in the fragment
+	v := subscribe(t, e, c.pub, viewerOptions{})
+	steady(t, v.video, 100)
+	must(t, victim.SetReadDeadline(time.Now()))
+	if n, from, err := victim.ReadFrom(make([]byte, receiveMTU)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a third party was sent %d bytes by %v", n, from)
+	}
+}
+
+func TestAPeerThatWasNeverConnectedCannotRestart(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{})
+	p, _, err := e.Publish(t.Context(), readTestdata(t, "chromium-publish.sdp"), Notify{})
+	must(t, err)
+	if _, err := p.Patch(Fragment{Ufrag: "other", Pwd: strings.Repeat("x", 24)}); !errors.Is(err, ErrRestartUnsupported) {
+		t.Error(err)
+	}
+}
+
+func TestAFailedRestartLeavesTheOldCredentialsInUse(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{})
+	c := publish(t, e, cameraOptions{})
+	wait(t, c.connected, "connection")
+	ufrag, pwd, etag := c.pub.offer.ufrag, c.pub.offer.pwd, c.pub.ETag()
+	c.pub.offer.sections = nil // the stack understands no offer without media
+	if _, err := c.pub.Patch(Fragment{Ufrag: "other", Pwd: strings.Repeat("x", 24)}); !errors.Is(err, ErrRestartUnsupported) {
+		t.Error(err)
+	}
+	if got, err := c.pub.Patch(Fragment{Ufrag: ufrag, Pwd: pwd}); err != nil || !got.IsZero() || c.pub.ETag() != etag {
+		t.Error("the old session does not go on:", got, err)
+	}
+}
+
+func TestAPanicOverAnOfferIsARefusal(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{})
+	o, err := readOffer(readTestdata(t, "chromium-publish.sdp"), sending)
+	must(t, err)
+	must(t, o.settlePublisher())
+	p := &Publication{}
+	_, err = e.connect(t.Context(), o, Notify{}, p, &p.Peer, nil, func(*webrtc.PeerConnection) error { panic("a hostile offer") })
+	if problem(err) != Malformed {
+		t.Error(err)
+	}
+	if s := e.Stats(); s.Peers != 0 || s.Pending != 0 {
+		t.Errorf("left over: %+v", s)
+	}
+	if _, err := (&Peer{engine: e}).negotiate(t.Context(), ""); problem(err) != Malformed {
+		t.Error(err)
+	}
+}
+
+// malformed is RTCP that finds its way to the stream ssrc and is neither a valid report of arrival times nor,
+// the second, short enough to be read at once.
+func malformed(ssrc uint32) []rtcp.RawPacket {
+	var all []rtcp.RawPacket
+	for _, size := range []int{20, slotSize + 60} {
+		p := make(rtcp.RawPacket, size)
+		p[0], p[1] = 2<<6|rtcp.FormatTCC, byte(rtcp.TypeTransportSpecificFeedback)
+		binary.BigEndian.PutUint16(p[2:], uint16(size/4-1))
+		binary.BigEndian.PutUint32(p[8:], ssrc)
+		binary.BigEndian.PutUint16(p[14:], 9999) // packets, none of which follows
+		all = append(all, p)
+	}
+	return all
+}
+
+func TestMalformedRTCPDoesNotStopTheFeedbackOfSubscribers(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{})
+	c := publish(t, e, cameraOptions{})
+	v := subscribe(t, e, c.pub, viewerOptions{})
+	p := wait(t, v.video, "packet")
+	for _, bad := range malformed(p.SSRC) {
+		must(t, v.WriteRTCP([]rtcp.Packet{&bad}))
+	}
+	for began := time.Now(); time.Since(began) < 2*keyFrameInterval; {
+		wait(t, v.video, "packet")
+	}
+	for len(c.pleas) > 0 {
+		<-c.pleas
+	}
+	must(t, v.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: p.SSRC}}))
+	wait(t, c.pleas, "key frame request")
+}
+
+func TestMalformedRTCPDoesNotStopTheReportsOfPublishers(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{})
+	c := publish(t, e, cameraOptions{noAudio: true})
+	wait(t, c.story.media, "media")
+	l := c.pub.video.layers[0]
+	for _, bad := range malformed(l.ssrc.Load()) {
+		must(t, c.WriteRTCP([]rtcp.Packet{&bad}))
+	}
+	must(t, c.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{SSRC: l.ssrc.Load(), NTPTime: toNTP(time.Now())}}))
+	reported := func() bool {
+		l.clock.mu.Lock()
+		defer l.clock.mu.Unlock()
+		return l.clock.reported
+	}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); !reported(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatal("the report was not read")
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package sfu
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+)
+
+func TestNothingIsSentBeforeStart(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{})
+	c := publish(t, e, cameraOptions{})
+	v := subscribe(t, e, c.pub, viewerOptions{unstarted: true})
+	wait(t, v.connected, "connection")
+	must(t, v.sub.Attach(c.pub)) // changes nothing
+	// The other one is served in the same loop: what it gets, the waiting one would have got.
+	other := subscribe(t, e, c.pub, viewerOptions{})
+	for began := time.Now(); time.Since(began) < 2*keyFrameInterval; {
+		wait(t, other.video, "packet")
+	}
+	for len(c.pleas) > 0 {
+		<-c.pleas
+	}
+	if len(v.video)+len(v.audio)+len(v.story.media) > 0 {
+		t.Fatal("sent before Start")
+	}
+	v.sub.Start()
+	v.sub.Start()
+	wait(t, c.pleas, "key frame request")
+	wait(t, v.story.media, "media")
+	if key, _, _, _ := content(inOrder(t, v.video, 50)[0]); !key {
+		t.Error("begins in the middle")
+	}
+	inOrder(t, v.audio, 50)
+	v.sub.Close()
+	<-v.sub.Done()
+	v.sub.Start()
+}
+
+func TestStartMayComeBeforeTheConnection(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{})
+	c, v, n := publish(t, e, cameraOptions{}), newClient(t), newStory()
+	_, err := v.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+	must(t, err)
+	s, answer, err := e.Subscribe(t.Context(), v.offer(t), c.pub, SubscribeOptions{}, n.notify())
+	must(t, err)
+	s.Start()
+	v.accept(t, answer)
+	wait(t, n.media, "media")
+}
+
+// silent connects a publisher that sends nothing, and that the stack tells no news of.
+func silent(t *testing.T, e *Engine) *story {
+	t.Helper()
+	c, n := newClient(t), newStory()
+	_, err := c.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	must(t, err)
+	p, answer, err := e.Publish(t.Context(), c.offer(t), n.notify())
+	must(t, err)
+	p.pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) {})
+	p.pc.OnICEConnectionStateChange(func(webrtc.ICEConnectionState) {})
+	c.accept(t, answer)
+	return n
+}
+
+func TestAConnectionThatNobodyToldOfIsFound(t *testing.T) {
+	t.Parallel()
+	times := usual
+	times.poll = 50 * time.Millisecond
+	n := silent(t, openEngine(t, Options{timing: times}))
+	wait(t, n.connected, "connection")
+}
+
+func TestAConnectionIsLookedForBeforeAPeerIsGivenUp(t *testing.T) {
+	t.Parallel()
+	times := usual
+	times.pending, times.poll = 5*time.Second, time.Hour
+	n := silent(t, openEngine(t, Options{timing: times}))
+	wait(t, n.connected, "connection")
+	if len(n.closed) > 0 {
+		t.Error(<-n.closed)
+	}
+}
+
+func TestTheStatesOfTheTransportsTellTheEnd(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		ice             webrtc.ICEConnectionState
+		dtls            webrtc.DTLSTransportState
+		goodbye, failed bool
+	}{
+		{webrtc.ICEConnectionStateNew, webrtc.DTLSTransportStateNew, false, false},
+		{webrtc.ICEConnectionStateConnected, webrtc.DTLSTransportStateConnected, false, false},
+		{webrtc.ICEConnectionStateDisconnected, webrtc.DTLSTransportStateConnected, false, false},
+		{webrtc.ICEConnectionStateFailed, webrtc.DTLSTransportStateConnected, false, true},
+		{webrtc.ICEConnectionStateFailed, webrtc.DTLSTransportStateNew, false, true},
+		{webrtc.ICEConnectionStateConnected, webrtc.DTLSTransportStateFailed, false, true},
+		{webrtc.ICEConnectionStateConnected, webrtc.DTLSTransportStateClosed, true, false},
+		{webrtc.ICEConnectionStateClosed, webrtc.DTLSTransportStateClosed, true, false},
+	} {
+		if goodbye, failed := ended(c.ice, c.dtls); goodbye != c.goodbye || failed != c.failed {
+			t.Errorf("%v, %v: %v, %v", c.ice, c.dtls, goodbye, failed)
+		}
+	}
+}
+
+func TestTheEndIsToldBeforeEverythingHasWoundUp(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{})
+	c := publish(t, e, cameraOptions{})
+	wait(t, c.connected, "connection")
+	slow := make(chan struct{})
+	c.pub.work(func() { <-slow })
+	c.pub.Close()
+	if err := wait(t, c.closed, "end"); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-c.pub.Done():
+		t.Error("done too early")
+	default:
+	}
+	close(slow)
+	wait(t, c.pub.Done(), "end of everything")
+}
