@@ -131,7 +131,7 @@ func (s *socket) ping(ctx context.Context) ending {
 			return ending{code: closeDead, reason: "heartbeat timeout"}
 		}
 		wait, cancel := context.WithTimeout(ctx, s.endpoint.PingEvery/2) // so that no tick is missed
-		s.conn.Ping(wait) // a pong that comes later than that is heard too
+		s.conn.Ping(wait)                                                // a pong that comes later than that is heard too
 		cancel()
 	}
 }
