@@ -129,15 +129,19 @@ func TestABrowsersThreeLayersAreReceivedOneAtATime(t *testing.T) {
 	do[any](t, viewer, "participant.sees(%s, (p) => p.isPublishing)", id)
 	do[any](t, viewer, "participant.subscribe(%s, '')", id)
 	f := viewer.plays(t, id)
-	equal(t, "first width without a wish", f.Widths[0], full/4)
-	t.Logf("widths without a wish: %v of %d; %s, SRTP %s", f.Widths, full, f.Codec, f.SRTPCipher)
+	if f.Widths[0] > full/4 {
+		t.Errorf("without a wish the first picture is %d wide, the lowest layer %d", f.Widths[0], full/4)
+	}
+	t.Logf("widths without a wish: %v; %s, SRTP %s", f.Widths, f.Codec, f.SRTPCipher)
 	do[any](t, viewer, "participant.stop(%s)", id)
 
-	for layer, width := range map[string]int{"low": full / 4, "hi": full} {
+	for _, layer := range []string{"low", "hi"} {
 		do[any](t, viewer, "participant.subscribe(%s, %s)", id, "?layer="+layer)
 		eventually(t, time.Minute, func() string {
-			if f := viewer.flow(t, id); f.Width != width {
-				return fmt.Sprintf("layer %s should be %d wide: %+v; sent %+v", layer, width, f, sender.flow(t, "publish").FramesSent)
+			// A browser that is short of processor or bandwidth makes its layers smaller.
+			sent := sender.flow(t, "publish").WidthsSent
+			if f := viewer.flow(t, id); f.Width == 0 || f.Width != sent[layer] || sent["hi"] <= sent["low"] {
+				return fmt.Sprintf("layer %s of %v should arrive: %+v", layer, sent, f)
 			}
 			return ""
 		})

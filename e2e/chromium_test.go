@@ -91,6 +91,7 @@ func do[T any](t *testing.T, tab *tab, expression string, args ...any) T {
 type flow struct {
 	FramesDecoded, AudioPackets, Width int
 	FramesSent, Widths                 []int
+	WidthsSent                         map[string]int
 	Codec, FMTP, AudioCodec            string
 	SRTPCipher, DTLSCipher, TLSVersion string
 }

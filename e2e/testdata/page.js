@@ -147,6 +147,7 @@ participant.stats = async (name) => {
   return {
     framesDecoded: video?.framesDecoded ?? 0,
     framesSent: report.filter((s) => s.type === "outbound-rtp" && s.kind === "video").map((s) => s.framesSent ?? 0),
+    widthsSent: Object.fromEntries(report.filter((s) => s.type === "outbound-rtp" && s.rid).map((s) => [s.rid, s.frameWidth ?? 0])),
     audioPackets: audio?.packetsReceived ?? audio?.packetsSent ?? 0,
     width: element?.videoWidth ?? 0,
     widths: participant.widths[name] ?? [],
