@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -82,7 +83,15 @@ func (l *ledger) publish(t *testing.T, a *actor, video guest.Video, rids ...stri
 // subscribe has somebody watch somebody, and waits until media has arrived.
 func (l *ledger) subscribe(t *testing.T, a, publisher *actor, frames int64) *guest.Subscription {
 	t.Helper()
-	s, err := a.Subscribe(deadline(t, patience), publisher.ID(), guest.SubscribeOptions{})
+	var s *guest.Subscription
+	var err error
+	eventually(t, patience, func() string { // as players do: 409 means not yet
+		s, err = a.Subscribe(deadline(t, patience), publisher.ID(), guest.SubscribeOptions{})
+		if r, ok := errors.AsType[*guest.Refusal](err); ok && r.Status == 409 {
+			return r.Error()
+		}
+		return ""
+	})
 	if err != nil {
 		t.Fatalf("%s (%s) subscribing to %s (%s): %v", a.UserID(), a.ID(), publisher.UserID(), publisher.ID(), err)
 	}

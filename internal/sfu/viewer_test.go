@@ -33,11 +33,23 @@ func subscribe(t testing.TB, e *Engine, src *Publication, o viewerOptions) *view
 		client: newClient(t, o.codecs...), story: newStory(),
 		video: make(chan *rtp.Packet, 9999), audio: make(chan *rtp.Packet, 9999), reports: make(chan *rtcp.SenderReport, 99),
 	}
+	var mu sync.Mutex // nothing begins once the end is waited for
+	var over bool
 	var g sync.WaitGroup
-	t.Cleanup(func() { _ = v.GracefulClose(); g.Wait() })
+	t.Cleanup(func() {
+		mu.Lock()
+		over = true
+		mu.Unlock()
+		_ = v.GracefulClose()
+		g.Wait()
+	})
 	v.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-		g.Go(func() { v.watch(track) })
-		g.Go(func() { v.hear(receiver) })
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			g.Go(func() { v.watch(track) })
+			g.Go(func() { v.hear(receiver) })
+		}
 	})
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
 		if kind == webrtc.RTPCodecTypeVideo && o.noVideo {

@@ -21,7 +21,20 @@ type Peer struct {
 	video   *webrtc.TrackLocalStaticSample
 	packets atomic.Int64
 	quit    chan struct{}
-	loops   sync.WaitGroup
+
+	mu    sync.Mutex // no loop begins once Close waits for them
+	loops sync.WaitGroup
+}
+
+// begin runs a loop that Close waits for, unless it has begun to.
+func (p *Peer) begin(loop func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.quit:
+	default:
+		p.loops.Go(loop)
+	}
 }
 
 // Publisher makes a peer that offers Opus and H.264 to send.
@@ -40,7 +53,7 @@ func Publisher(t testing.TB) *Peer {
 func Subscriber(t testing.TB) *Peer {
 	p := newPeer(t)
 	p.PC.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
-		p.loops.Go(func() {
+		p.begin(func() {
 			for {
 				if _, _, err := track.ReadRTP(); err != nil {
 					return
@@ -121,7 +134,7 @@ func (p *Peer) Accept(answer string) {
 
 // Play sends audio and video until the peer is closed.
 func (p *Peer) Play() {
-	p.loops.Go(func() {
+	p.begin(func() {
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		for {
@@ -148,12 +161,15 @@ func (p *Peer) Packets() int64 { return p.packets.Load() }
 
 // Close ends the connection with a DTLS goodbye and waits for the peer's goroutines.
 func (p *Peer) Close() {
+	p.mu.Lock()
 	select {
 	case <-p.quit:
+		p.mu.Unlock()
 		return
 	default:
 	}
 	close(p.quit)
+	p.mu.Unlock()
 	p.PC.GracefulClose()
 	p.loops.Wait()
 }
