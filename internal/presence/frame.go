@@ -45,8 +45,7 @@ func encodeID(kind string, payload any, id json.RawMessage) []byte {
 
 // encodeState makes the STAGE_STATE frame for one seat. What is the same for
 // everybody on the stage is encoded once for all.
-func encodeState(seat *live.Attendance) []byte {
-	state := seat.State()
+func encodeState(seat *live.Attendance, state live.State) []byte {
 	others := state.Common.Encoded(func(p live.Person) []byte { return encodePerson(p, false) })
 	local := encodePerson(state.Local, true)
 

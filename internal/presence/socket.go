@@ -34,6 +34,8 @@ type socket struct {
 	endings  chan ending // room for one of each goroutine
 
 	audioMuted, videoStopped bool // as last told; belongs to read
+
+	sent int64 // version of the last state; belongs to write
 }
 
 func newSocket(e *Endpoint, conn *websocket.Conn, heard *pulse, seat *live.Attendance) *socket {
@@ -77,7 +79,7 @@ func (s *socket) write(ctx context.Context) ending {
 	var changed <-chan struct{} // nil during the pause between two frames
 	pause := time.NewTimer(s.endpoint.StateEvery)
 	defer pause.Stop()
-	for frame := encodeState(s.seat); ; {
+	for frame := s.news(); ; {
 		if frame != nil {
 			if err := s.send(ctx, frame); err != nil {
 				return ending{}
@@ -93,11 +95,22 @@ func (s *socket) write(ctx context.Context) ending {
 		case <-pause.C:
 			changed = s.seat.Changed()
 		case <-changed:
-			frame = encodeState(s.seat)
+			frame = s.news()
 			changed = nil
 			pause.Reset(s.endpoint.StateEvery)
 		}
 	}
+}
+
+// news is a frame with the present state, nil if the client has had it: a change
+// may be in one frame already when the word of it comes. Numbers must grow.
+func (s *socket) news() []byte {
+	state := s.seat.State()
+	if state.Version == s.sent {
+		return nil
+	}
+	s.sent = state.Version
+	return encodeState(s.seat, state)
 }
 
 func (s *socket) send(ctx context.Context, frame []byte) error {
