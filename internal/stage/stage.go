@@ -12,8 +12,8 @@ type Stage struct {
 	ARN             ARN
 	Name            string
 	Tags            map[string]string
-	ActiveSessionID string // "" when no session is live
-	Recording       RecordingConfiguration
+	ActiveSessionID string                 // "" when no session is live
+	Recording       RecordingConfiguration // zero in lists
 	Endpoints       Endpoints
 }
 
@@ -109,14 +109,14 @@ func (s *Service) stage(d Document, live Session) (Stage, error) {
 	if err := json.Unmarshal(d.Body, &body); err != nil {
 		return Stage{}, err
 	}
-	return Stage{
-		ARN:             d.ARN,
-		Name:            d.Name,
-		Tags:            d.Tags,
-		ActiveSessionID: live.ID,
-		Recording:       body.Recording,
-		Endpoints:       s.endpoints,
-	}, nil
+	whole := s.summary(d, live)
+	whole.Recording = body.Recording
+	return whole, nil
+}
+
+// summary is stage without what lists do not show.
+func (s *Service) summary(d Document, live Session) Stage {
+	return Stage{ARN: d.ARN, Name: d.Name, Tags: d.Tags, ActiveSessionID: live.ID, Endpoints: s.endpoints}
 }
 
 // Stage reads one stage.
@@ -143,21 +143,34 @@ func (s *Service) withSession(tx Tx, d Document) (Stage, error) {
 // Stages lists the caller's stages in order of creation. next is 0 on the last page.
 func (s *Service) Stages(ctx context.Context, c Caller, p Page) (list []Stage, next int64, err error) {
 	err = s.store.View(ctx, func(tx Tx) error {
-		docs, err := tx.Documents(DocumentQuery{Type: TypeStage, Account: c.Account, Region: c.Region, After: p.After, Limit: p.Limit + 1})
+		page := DocumentQuery{Type: TypeStage, Account: c.Account, Region: c.Region, After: p.After, Limit: p.Limit + 1}
+		docs, err := tx.Documents(page)
+		if err != nil {
+			return err
+		}
+		live, err := s.liveSessions(tx, page)
 		if err != nil {
 			return err
 		}
 		docs, next = cut(docs, p.Limit, func(d Document) int64 { return d.No })
 		for _, d := range docs {
-			one, err := s.withSession(tx, d)
-			if err != nil {
-				return err
-			}
-			list = append(list, one)
+			list = append(list, s.summary(d, live[d.ARN]))
 		}
 		return nil
 	})
 	return list, next, err
+}
+
+// liveSessions gives the live sessions of a page of stages in one look.
+func (s *Service) liveSessions(tx Tx, page DocumentQuery) (map[ARN]Session, error) {
+	open, err := tx.Sessions(SessionQuery{Of: page})
+	live := make(map[ARN]Session, len(open))
+	for _, one := range open {
+		if one.settle(tx.Now(), s.linger); one.Ended.IsZero() {
+			live[one.Stage] = one
+		}
+	}
+	return live, err
 }
 
 // UpdateStage changes a stage and gives it back.

@@ -127,10 +127,12 @@ type Pass struct {
 // SessionQuery selects sessions.
 //
 // With Stage set: that stage's sessions, newest first, No less than Before if
-// Before is not zero. With Stage zero: all sessions without an end, oldest
-// first, No greater than After. At most Limit.
+// Before is not zero. With Of set: the sessions without an end of the stages
+// that Of lists, in no order, whatever the other members say. With neither: all
+// sessions without an end, oldest first, No greater than After. At most Limit.
 type SessionQuery struct {
 	Stage  ARN
+	Of     DocumentQuery
 	Before int64
 	After  int64
 	Limit  int

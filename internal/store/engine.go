@@ -41,6 +41,7 @@ const busy = 10 * time.Second
 var dialect = strings.NewReplacer(
 	"/* clustered */", "WITHOUT ROWID",
 	"BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY",
+	"/* by session_live */", "INDEXED BY session_live",
 	"/* by participant_user_id */", "INDEXED BY participant_user_id",
 	"/* by participant_connected */", "INDEXED BY participant_connected",
 	"/* by participant_published */", "INDEXED BY participant_published",

@@ -101,10 +101,12 @@ func TestListsWalkTheIndexMadeForThem(t *testing.T) {
 	}
 	defer s.writer.put(conn)
 	for sql, want := range map[string]string{
-		listDocuments:        "SEARCH document USING INDEX document_order (type=? AND account=? AND region=? AND no>?)",
-		countDocuments:       "SEARCH document USING COVERING INDEX document_order (type=? AND account=? AND region=?)",
-		listSessions:         "SEARCH session USING INDEX session_order (stage=? AND no<?)",
-		listLiveSessions:     "SEARCH session USING INDEX session_live_order (ended=? AND no>?)",
+		listDocuments:    "SEARCH document USING INDEX document_order (type=? AND account=? AND region=? AND no>?)",
+		countDocuments:   "SEARCH document USING COVERING INDEX document_order (type=? AND account=? AND region=?)",
+		listSessions:     "SEARCH session USING INDEX session_order (stage=? AND no<?)",
+		listLiveSessions: "SEARCH session USING INDEX session_live_order (ended=? AND no>?)",
+		listLiveSessionsOf: "SEARCH session USING INDEX session_live (stage=?); LIST SUBQUERY 1; " +
+			"SEARCH document USING INDEX document_order (type=? AND account=? AND region=? AND no>?)",
 		selectLiveSession:    "SEARCH session USING INDEX session_live (stage=?)",
 		listParticipants:     "SEARCH participant USING PRIMARY KEY (session=? AND seq<?)",
 		listByUserID:         "SEARCH participant USING INDEX participant_user_id (session=? AND user_id=? AND seq<?)",
