@@ -1,0 +1,211 @@
+package roll
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+)
+
+// naive is a roll that anybody can see to be right.
+type naive map[int64]Row
+
+func (n naive) page(q Query) []Row {
+	var rows []Row
+	for _, row := range n {
+		if (q.Before == 0 || row.Seq < q.Before) &&
+			(q.UserID == nil || row.UserID == *q.UserID) &&
+			(q.Connected == nil || row.Connected == *q.Connected) &&
+			(q.Published == nil || row.Published == *q.Published) &&
+			(q.Recording == nil || row.Recording == *q.Recording) {
+			rows = append(rows, row)
+		}
+	}
+	slices.SortFunc(rows, func(a, b Row) int { return int(b.Seq - a.Seq) })
+	return rows[:min(q.Limit, len(rows))]
+}
+
+// history makes random changes, in the proportions of real life or worse.
+type history struct {
+	rng  *rand.Rand
+	next int64
+	all  naive
+}
+
+func (h *history) step() Row {
+	if h.next == 1 || h.rng.IntN(3) == 0 {
+		row := Row{
+			Seq: h.next, ID: fmt.Sprintf("participant-%d", h.next), UserID: h.userID(), Connected: true,
+			FirstJoin: 1767225600000 + h.next*1001,
+		}
+		h.next += 1 + int64(h.rng.IntN(40)/39)*300 // now and then a gap
+		h.all[row.Seq] = row
+		return row
+	}
+	row, ok := h.all[1+h.rng.Int64N(h.next-1)]
+	if !ok {
+		return h.step()
+	}
+	switch h.rng.IntN(5) {
+	case 0, 1:
+		row.Connected = !row.Connected
+	case 2:
+		row.Published = true
+	case 3:
+		row.Recording = uint8(h.rng.IntN(6))
+	case 4:
+		row.UserID = h.userID()
+	}
+	h.all[row.Seq] = row
+	return row
+}
+
+func (h *history) userID() string {
+	return []string{"", "ann", "bob", "ünï", fmt.Sprint(h.rng.IntN(1000))}[h.rng.IntN(5)]
+}
+
+func (h *history) query() Query {
+	q := Query{Limit: h.rng.IntN(20)}
+	if h.rng.IntN(3) > 0 {
+		q.Before = h.rng.Int64N(h.next + 10)
+	}
+	switch h.rng.IntN(5) {
+	case 0:
+		q.UserID = new(h.userID())
+	case 1:
+		q.Connected = new(h.rng.IntN(2) == 0)
+	case 2:
+		q.Published = new(h.rng.IntN(2) == 0)
+	case 3:
+		q.Recording = new(uint8(h.rng.IntN(6)))
+	}
+	return q
+}
+
+func TestPagesAreThoseOfANaiveListWhateverHappens(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(8) {
+		h := &history{rng: rand.New(rand.NewPCG(seed, 0)), next: 1, all: naive{}}
+		r := New()
+		for i := range 3000 {
+			r.Put(h.step())
+			if i%3 > 0 {
+				continue
+			}
+			q := h.query()
+			if got, want := r.Page(q, nil), h.all.page(q); !reflect.DeepEqual(got, slices.Clip(want)) && len(got)+len(want) > 0 {
+				t.Fatalf("seed %d, step %d, %+v:\n got %v\nwant %v", seed, i, q, got, want)
+			}
+		}
+		if r.Len() != len(h.all) {
+			t.Errorf("%d rows, want %d", r.Len(), len(h.all))
+		}
+	}
+}
+
+func TestRowsOfThousandsOfUserIDsAreFoundByThem(t *testing.T) {
+	t.Parallel()
+	r := New()
+	const n = 30_000
+	for i := range int64(n) {
+		r.Put(Row{Seq: i + 1, ID: fmt.Sprint("p", i), UserID: fmt.Sprint("u", i/3)})
+	}
+	for i := range int64(n / 3) {
+		rows := r.Page(Query{UserID: new(fmt.Sprint("u", i)), Limit: 10}, nil)
+		if len(rows) != 3 || rows[0].Seq != i*3+3 || rows[2].Seq != i*3+1 || rows[1].ID != fmt.Sprint("p", i*3+1) {
+			t.Fatalf("the rows of u%d are %v", i, rows)
+		}
+	}
+	if rows := r.Page(Query{UserID: new("u"), Limit: 1}, nil); len(rows) != 0 {
+		t.Errorf("a user id that nobody has gives %v", rows)
+	}
+}
+
+func TestTextsThatChangeForEverDoNotFillTheMemory(t *testing.T) {
+	t.Parallel()
+	r := New()
+	for i := range int64(100) {
+		r.Put(Row{Seq: i + 1, ID: fmt.Sprint("p", i), UserID: "first"})
+	}
+	before := r.Bytes()
+	for i := range 200_000 {
+		r.Put(Row{Seq: int64(i%100) + 1, ID: fmt.Sprint("p", i%100), UserID: fmt.Sprint("user ", i)})
+	}
+	if after := r.Bytes(); after > before+64<<10 {
+		t.Errorf("%d bytes have become %d", before, after)
+	}
+	if rows := r.Page(Query{UserID: new("user 199999"), Limit: 2}, nil); len(rows) != 1 || rows[0].ID != "p99" {
+		t.Errorf("the last one is %v", rows)
+	}
+}
+
+func TestAPageIsReadWhileOthersWrite(t *testing.T) {
+	t.Parallel()
+	r := New()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range int64(20_000) {
+			r.Put(Row{Seq: i + 1, ID: fmt.Sprint("p", i), UserID: fmt.Sprint("u", i%7), Connected: i%2 == 0})
+		}
+	}()
+	for reading := true; reading; {
+		select {
+		case <-done:
+			reading = false
+		default:
+		}
+		rows := r.Page(Query{UserID: new("u3"), Limit: 50}, nil)
+		for i, row := range rows {
+			if row.UserID != "u3" || row.ID != fmt.Sprint("p", row.Seq-1) || i > 0 && row.Seq != rows[i-1].Seq-7 {
+				t.Fatalf("row %d is %+v", i, row)
+			}
+		}
+	}
+}
+
+func BenchmarkPage(b *testing.B) {
+	for _, size := range []int64{1e3, 1e6, 1e7} {
+		r := New()
+		for i := range size {
+			r.Put(Row{
+				Seq: i + 1, ID: fmt.Sprintf("P%011d", i), UserID: fmt.Sprintf("a-user-of-the-application-%07d", i/3),
+				Connected: i%1000 == 0, Published: i%10 < 3, Recording: uint8(i%100/99) * 5, FirstJoin: 1767225600000 + i,
+			})
+		}
+		rng := rand.New(rand.NewPCG(1, 2))
+		for _, q := range []struct {
+			name string
+			ask  func() Query
+		}{
+			{"first", func() Query { return Query{} }},
+			{"deep", func() Query { return Query{Before: 1 + rng.Int64N(size)} }},
+			{"userId", func() Query {
+				return Query{UserID: new(fmt.Sprintf("a-user-of-the-application-%07d", rng.Int64N(size/3)))}
+			}},
+			{"connected", func() Query { return Query{Connected: new(true), Before: 1 + rng.Int64N(size)} }},
+			{"published", func() Query { return Query{Published: new(true), Before: 1 + rng.Int64N(size)} }},
+			{"recording", func() Query { return Query{Recording: new(uint8(5)), Before: 1 + rng.Int64N(size)} }},
+		} {
+			b.Run(fmt.Sprintf("%.0e/%s", float64(size), q.name), func(b *testing.B) {
+				var rows []Row
+				for b.Loop() {
+					ask := q.ask()
+					ask.Limit = 51
+					rows = r.Page(ask, rows[:0])
+				}
+				b.ReportMetric(float64(r.Bytes())/float64(size)-33, "B/row+userId")
+			})
+		}
+	}
+}
+
+func BenchmarkPut(b *testing.B) {
+	r := New()
+	i := int64(0)
+	for b.Loop() {
+		r.Put(Row{Seq: i + 1, ID: "P00000000000", UserID: fmt.Sprintf("a-user-of-the-application-%07d", i/3), FirstJoin: i})
+		i++
+	}
+}
