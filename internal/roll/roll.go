@@ -40,6 +40,8 @@ type Roll struct {
 	here   set     // everybody
 	which  [12]set // by the values of the flags; see flags.sets
 	size   int
+
+	blockBytes int // of all blocks with their texts
 }
 
 // New makes an empty roll.
@@ -55,6 +57,7 @@ func (r *Roll) Put(row Row) {
 	defer r.mu.Unlock()
 	seq := uint32(row.Seq)
 	b, i := r.reach(seq)
+	r.blockBytes -= cap(b.words)
 	f := row.flags()
 	if b.rows[i].flags == absent {
 		b.write(i, row.ID, row.UserID)
@@ -69,6 +72,7 @@ func (r *Roll) Put(row Row) {
 	b.rows[i].joined = row.FirstJoin
 	r.sort(seq, b.rows[i].flags, f)
 	b.rows[i].flags = f
+	r.blockBytes += cap(b.words)
 }
 
 // reach gives the place of a row, making its block if need be.
@@ -79,6 +83,7 @@ func (r *Roll) reach(seq uint32) (*block, int) {
 	}
 	if r.blocks[n] == nil {
 		r.blocks[n] = new(block)
+		r.blockBytes += blockBytes
 	}
 	return r.blocks[n], i
 }
@@ -109,19 +114,13 @@ func (r *Roll) Len() int {
 	return r.size
 }
 
-// Bytes is about the memory that the roll takes. It costs as many steps as
-// there are thousands of rows.
+// Bytes is about the memory that the roll takes.
 func (r *Roll) Bytes() int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	n := 8*cap(r.blocks) + r.users.bytes() + r.here.bytes()
+	n := r.blockBytes + 8*cap(r.blocks) + r.users.bytes + r.here.bytes()
 	for i := range r.which {
 		n += r.which[i].bytes()
-	}
-	for _, b := range r.blocks {
-		if b != nil {
-			n += blockBytes + cap(b.words)
-		}
 	}
 	return n
 }

@@ -9,6 +9,7 @@ import "hash/maphash"
 type users struct {
 	seed  maphash.Seed
 	parts []part // one or manyParts
+	bytes int    // of all entries
 }
 
 type part struct {
@@ -57,7 +58,7 @@ func (u *users) add(hash uint64, seq uint32) {
 		p = u.part(hash)
 	}
 	if p.used >= len(p.entries)*3/4 {
-		p.grow()
+		u.grow(p)
 	}
 	p.put(entry(hash, seq))
 }
@@ -66,11 +67,12 @@ func (u *users) add(hash uint64, seq uint32) {
 func (u *users) split() {
 	old := u.parts[0].entries
 	u.parts = make([]part, manyParts)
+	u.bytes = 32 * manyParts
 	for _, e := range old {
 		if e > gone {
 			p := u.part(e)
 			if p.used >= len(p.entries)*3/4 {
-				p.grow()
+				u.grow(p)
 			}
 			p.put(e)
 		}
@@ -90,7 +92,7 @@ func (p *part) put(e uint64) {
 }
 
 // grow makes room, and leaves out what is gone.
-func (p *part) grow() {
+func (u *users) grow(p *part) {
 	live := 0
 	for _, e := range p.entries {
 		if e > gone {
@@ -103,17 +105,10 @@ func (p *part) grow() {
 	}
 	old := p.entries
 	p.entries, p.used = make([]uint64, size), 0
+	u.bytes += 8 * (len(p.entries) - len(old))
 	for _, e := range old {
 		if e > gone {
 			p.put(e)
 		}
 	}
-}
-
-func (u *users) bytes() int {
-	n := 0
-	for i := range u.parts {
-		n += 32 + 8*cap(u.parts[i].entries)
-	}
-	return n
 }

@@ -97,5 +97,8 @@ func (t *tx) DeleteDocument(arn stage.ARN) error {
 	if err == nil && n == 0 {
 		err = stage.ErrNoRow
 	}
+	if err == nil && arn.Type == stage.TypeStage {
+		t.change.deleted = append(t.change.deleted, arn)
+	}
 	return err
 }

@@ -1,0 +1,354 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"callboard/internal/roll"
+	"callboard/internal/stage"
+)
+
+// rolls are the sessions whose participants are in memory. The committer feeds
+// them what it has made durable, before anybody is told; so what they show is
+// committed, and who has written something finds it there.
+//
+// A session has a roll from its first participant on. One that was opened
+// before this process, or had to make room, is read from the database when it
+// is asked for again and again; until then it is answered from there.
+type rolls struct {
+	limit int64 // bytes of all together
+
+	mu        sync.RWMutex
+	byName    map[sessionName]*hot
+	bySession map[int64]*hot
+	misses    map[sessionName]int // of sessions that have none
+
+	bytes  atomic.Int64
+	wanted chan wish
+}
+
+// sessionName is how callers name a session.
+type sessionName struct {
+	stage stage.ARN
+	id    string
+}
+
+// hot is a session that has a roll, or is getting one.
+type hot struct {
+	*roll.Roll
+	name    sessionName
+	session int64
+	used    atomic.Int64 // Unix time in milliseconds of the last page
+	size    int64        // bytes when last weighed; guarded by rolls.mu
+
+	ready   atomic.Bool
+	waiting []roll.Row // what was committed while the roll is read; guarded by rolls.mu
+}
+
+// wish asks for the roll of a session that has none.
+type wish struct{ name sessionName }
+
+const (
+	// wantAfter is how many pages of a session without a roll are worth reading all of it.
+	wantAfter = 3
+	// maxMisses bounds how many sessions are counted at a time.
+	maxMisses = 10_000
+	scanBatch = 2000
+)
+
+func newRolls(limit int64) *rolls {
+	return &rolls{
+		limit:     limit,
+		byName:    map[sessionName]*hot{},
+		bySession: map[int64]*hot{},
+		misses:    map[sessionName]int{},
+		wanted:    make(chan wish, 64),
+	}
+}
+
+// change is what one update did that concerns rolls.
+type change struct {
+	opened  []stage.Session
+	put     []stage.Participant
+	deleted []stage.ARN // stages
+}
+
+// Roll gives a page of a session's participants from memory; false if the
+// session is not there, which says nothing about whether it exists. The order
+// and the filters are those of [stage.Tx.Participants]; q.Session is not looked at.
+func (s *Store) Roll(arn stage.ARN, sessionID string, q stage.ParticipantQuery) ([]stage.Participant, bool) {
+	h := s.rolls.find(sessionName{arn, sessionID})
+	if h == nil {
+		return nil, false
+	}
+	h.used.Store(time.Now().UnixMilli())
+	var some [128]roll.Row // on the stack for an ordinary page
+	rows := h.Page(rollQuery(q), some[:0])
+	list := make([]stage.Participant, len(rows))
+	for i, row := range rows {
+		list[i] = stage.Participant{
+			Session: h.session, Seq: row.Seq, ID: row.ID, UserID: row.UserID, Connected: row.Connected, Published: row.Published,
+			Recording: stage.RecordingState(row.Recording), FirstJoin: fromMillis(row.FirstJoin),
+		}
+	}
+	return list, true
+}
+
+func rollQuery(q stage.ParticipantQuery) roll.Query {
+	to := roll.Query{Before: q.Before, Limit: q.Limit, UserID: q.UserID, Connected: q.Connected, Published: q.Published}
+	if q.Recording != nil {
+		state := uint8(*q.Recording)
+		to.Recording = &state
+	}
+	return to
+}
+
+func toRow(p *stage.Participant) roll.Row {
+	return roll.Row{
+		Seq: p.Seq, ID: p.ID, UserID: p.UserID, Connected: p.Connected, Published: p.Published,
+		Recording: uint8(p.Recording), FirstJoin: millis(p.FirstJoin),
+	}
+}
+
+// find gives a roll that is ready. Whoever asks for one that is not there often enough gets it made.
+func (r *rolls) find(name sessionName) *hot {
+	r.mu.RLock()
+	h := r.byName[name]
+	r.mu.RUnlock()
+	if h != nil && h.ready.Load() {
+		return h
+	}
+	if h == nil {
+		r.miss(name)
+	}
+	return nil
+}
+
+func (r *rolls) miss(name sessionName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.misses) >= maxMisses {
+		clear(r.misses)
+	}
+	r.misses[name]++
+	if r.misses[name] < wantAfter {
+		return
+	}
+	delete(r.misses, name)
+	select {
+	case r.wanted <- wish{name}:
+	default: // the builder has enough to do; they will ask again
+	}
+}
+
+// feed takes over what was committed. Only the committer calls it.
+func (r *rolls) feed(c *change) {
+	for _, s := range c.opened {
+		r.open(sessionName{s.Stage, s.ID}, s.No, true)
+	}
+	for i := range c.put {
+		r.put(&c.put[i])
+	}
+	for _, arn := range c.deleted {
+		r.forget(func(h *hot) bool { return h.name.stage == arn })
+	}
+	if r.bytes.Load() > r.limit {
+		r.makeRoom()
+	}
+}
+
+// open makes an empty roll; nil if the session has one already.
+func (r *rolls) open(name sessionName, session int64, ready bool) *hot {
+	h := &hot{Roll: roll.New(), name: name, session: session}
+	h.ready.Store(ready)
+	h.used.Store(time.Now().UnixMilli())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.bySession[session] != nil {
+		return nil
+	}
+	r.byName[name], r.bySession[session] = h, h
+	r.weigh(h)
+	return h
+}
+
+func (r *rolls) put(p *stage.Participant) {
+	if p.Seq < 1 || p.Seq > roll.MaxSeq {
+		return
+	}
+	r.mu.RLock()
+	h := r.bySession[p.Session]
+	r.mu.RUnlock()
+	if h == nil {
+		return
+	}
+	if !h.ready.Load() && r.wait(h, toRow(p)) {
+		return
+	}
+	h.Put(toRow(p))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.weigh(h)
+}
+
+// wait keeps a row for a roll that is being read; false if it has been read meanwhile.
+func (r *rolls) wait(h *hot, row roll.Row) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if h.ready.Load() {
+		return false
+	}
+	h.waiting = append(h.waiting, row)
+	return true
+}
+
+// weigh counts what a roll takes, unless it has been dropped. The lock is held.
+func (r *rolls) weigh(h *hot) {
+	if r.bySession[h.session] == h {
+		size := int64(h.Bytes())
+		r.bytes.Add(size - h.size)
+		h.size = size
+	}
+}
+
+// makeRoom drops rolls, those first that nobody has looked at for longest,
+// until a tenth of the limit is free.
+func (r *rolls) makeRoom() {
+	r.mu.RLock()
+	var all []*hot
+	for _, h := range r.bySession {
+		if h.ready.Load() {
+			all = append(all, h)
+		}
+	}
+	r.mu.RUnlock()
+	slices.SortFunc(all, func(a, b *hot) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
+	for _, h := range all {
+		if r.bytes.Load() <= r.limit/10*9 {
+			return
+		}
+		r.drop(h)
+	}
+}
+
+func (r *rolls) drop(h *hot) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.bySession[h.session] == h {
+		delete(r.byName, h.name)
+		delete(r.bySession, h.session)
+		r.bytes.Add(-h.size)
+	}
+}
+
+// forget drops all rolls that match.
+func (r *rolls) forget(match func(*hot) bool) {
+	r.mu.RLock()
+	var gone []*hot
+	for _, h := range r.bySession {
+		if match(h) {
+			gone = append(gone, h)
+		}
+	}
+	r.mu.RUnlock()
+	for _, h := range gone {
+		r.drop(h)
+	}
+}
+
+// build reads the rolls that are wanted, one after another, until ctx ends.
+func (s *Store) build(ctx context.Context, log *slog.Logger) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case w := <-s.rolls.wanted:
+			if err := s.read(ctx, w.name); err != nil && ctx.Err() == nil {
+				log.Error("the roll of a session could not be read", "stage", w.name.stage, "session", w.name.id, "error", err)
+			}
+		}
+	}
+}
+
+// read makes the roll of one session. It reads in several snapshots; what is
+// committed from its beginning on is applied afterwards in the order of the
+// commits, so the last word on every row is the newest.
+func (s *Store) read(ctx context.Context, name sessionName) error {
+	var session stage.Session
+	known := true
+	err := s.View(ctx, func(tx stage.Tx) (err error) {
+		if _, err = tx.Document(name.stage); err == nil {
+			session, err = tx.Session(name.stage, name.id)
+		}
+		if errors.Is(err, stage.ErrNoRow) {
+			known, err = false, nil
+		}
+		return err
+	})
+	if err != nil || !known || session.NextSeq*rowBytes > s.rolls.limit {
+		return err
+	}
+	h := s.rolls.open(name, session.No, false)
+	if h == nil {
+		return nil
+	}
+	if err := s.scan(ctx, h); err != nil {
+		s.rolls.drop(h)
+		return err
+	}
+	s.rolls.finish(h)
+	return nil
+}
+
+// rowBytes is about what a row takes, with a user id of ordinary length.
+const rowBytes = 80
+
+const scanParticipants = `SELECT ` + participantColumns + ` FROM participant
+	WHERE session = $1 AND seq > $2 ORDER BY session, seq LIMIT 0 + $3`
+
+// scan puts all rows of a session into its roll.
+func (s *Store) scan(ctx context.Context, h *hot) error {
+	for after, n := int64(0), scanBatch; n == scanBatch && after < math.MaxInt64; {
+		n = 0
+		err := s.View(ctx, func(view stage.Tx) error {
+			return view.(*tx).all(scanParticipants, func(r row) {
+				p := scanParticipant(r, h.session)
+				h.Put(toRow(&p))
+				after = p.Seq
+				n++
+			}, h.session, after, limited(scanBatch))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish applies what was committed while the roll was read, and shows it.
+func (r *rolls) finish(h *hot) {
+	r.mu.Lock()
+	for _, row := range h.waiting {
+		h.Put(row)
+	}
+	h.waiting = nil
+	r.weigh(h)
+	h.ready.Store(true)
+	r.mu.Unlock()
+	if r.bytes.Load() > r.limit {
+		r.makeRoom()
+	}
+}
+
+func (r *rolls) len() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.bySession)
+}

@@ -1,0 +1,172 @@
+package store
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"callboard/internal/stage"
+)
+
+var rollStage = stage.ARN{Region: "eu-west-1", Account: "123456789012", Type: stage.TypeStage, ID: "roll"}
+
+const rollSession = "st-0123456789abc"
+
+// fillSession makes a session of n participants.
+func fillSession(t *testing.T, s *Store, n int) stage.Session {
+	t.Helper()
+	session := stage.Session{Stage: rollStage, ID: rollSession, Started: time.UnixMilli(1), NextSeq: int64(n + 1)}
+	err := s.Update(t.Context(), func(tx stage.Tx) error {
+		if err := tx.PutDocument(&stage.Document{ARN: rollStage, Body: []byte("{}")}); err != nil {
+			return err
+		}
+		if err := tx.PutSession(&session); err != nil {
+			return err
+		}
+		for i := range int64(n) {
+			if err := tx.PutParticipant(nobody(session.No, i+1)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return session
+}
+
+func nobody(session, seq int64) *stage.Participant {
+	return &stage.Participant{
+		Session: session, Seq: seq, ID: fmt.Sprint("p", seq), UserID: fmt.Sprint("u", seq%100), FirstJoin: time.UnixMilli(seq),
+	}
+}
+
+// askUntilHot asks for a roll until it has been read.
+func askUntilHot(t *testing.T, s *Store) {
+	t.Helper()
+	for t.Context().Err() == nil {
+		if _, hot := s.Roll(rollStage, rollSession, stage.ParticipantQuery{Limit: 1}); hot {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Fatal("the roll is not read")
+}
+
+func sameAsStored(t *testing.T, s *Store, session int64, n int64) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, uint64(n)))
+	for range 100 {
+		q := stage.ParticipantQuery{Session: session, Limit: 20, Before: rng.Int64N(n + 1), UserID: new(fmt.Sprint("u", rng.IntN(100)))}
+		if rng.IntN(2) == 0 {
+			q.UserID, q.Connected = nil, new(rng.IntN(2) == 0)
+		}
+		rows, hot := s.Roll(rollStage, rollSession, q)
+		var stored []stage.Participant
+		err := s.View(t.Context(), func(tx stage.Tx) (err error) {
+			stored, err = tx.Participants(q)
+			return err
+		})
+		if err != nil || !hot || !reflect.DeepEqual(rows, stored) {
+			t.Fatalf("%+v (%v, %v):\n got %v\nwant %v", q, hot, err, rows, stored)
+		}
+	}
+}
+
+func TestARollIsReadWhileItsSessionGoesOn(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "callboard.db")
+	const n = 30_000
+	first := openAt(t, Options{Path: path})
+	session := fillSession(t, first, n)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := openAt(t, Options{Path: path})
+	if _, hot := s.Roll(rollStage, rollSession, stage.ParticipantQuery{Limit: 1}); hot {
+		t.Error("a session of an earlier process has a roll at once")
+	}
+	var writers sync.WaitGroup
+	stop := make(chan struct{})
+	for w := range int64(4) {
+		writers.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(w), 2))
+			for next := int64(n) + w*100_000; ; next++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				err := s.Update(t.Context(), func(tx stage.Tx) error {
+					flipped := nobody(session.No, 1+rng.Int64N(n))
+					flipped.Connected = rng.IntN(2) == 0
+					if err := tx.PutParticipant(flipped); err != nil {
+						return err
+					}
+					return tx.PutParticipant(nobody(session.No, next+1))
+				})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	askUntilHot(t, s)
+	close(stop)
+	writers.Wait()
+	sameAsStored(t, s, session.No, 500_000)
+}
+
+func TestRollsMakeRoomForEachOther(t *testing.T) {
+	t.Parallel()
+	const limit = 1 << 20
+	s := openAt(t, Options{RollBytes: limit})
+	session := fillSession(t, s, 5000)
+	other := stage.Session{Stage: rollStage, ID: "st-another567890", Started: time.UnixMilli(1), Ended: time.UnixMilli(2), NextSeq: 1}
+	for i := int64(1); s.Stats().Rolls < 2 || i < 100; i++ {
+		err := s.Update(t.Context(), func(tx stage.Tx) error {
+			if other.No == 0 {
+				if err := tx.PutSession(&other); err != nil {
+					return err
+				}
+			}
+			return tx.PutParticipant(nobody(other.No, i))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := int64(100); s.Stats().Rolls == 2; i++ {
+		err := s.Update(t.Context(), func(tx stage.Tx) error { return tx.PutParticipant(nobody(other.No, i)) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Roll(rollStage, other.ID, stage.ParticipantQuery{Limit: 1})
+	}
+	if _, hot := s.Roll(rollStage, rollSession, stage.ParticipantQuery{Limit: 1}); hot {
+		t.Error("the roll that was looked at last had to go")
+	}
+	if bytes := s.Stats().RollBytes; bytes > limit {
+		t.Errorf("rolls take %d bytes, more than %d", bytes, limit)
+	}
+	askUntilHot(t, s) // in turn the other one goes
+	sameAsStored(t, s, session.No, 5000)
+}
+
+func TestNoRollIsKeptWithoutMemoryForIt(t *testing.T) {
+	t.Parallel()
+	s := openAt(t, Options{RollBytes: -1})
+	fillSession(t, s, 10)
+	for range 10 {
+		if list, hot := s.Roll(rollStage, rollSession, stage.ParticipantQuery{Limit: 1}); hot {
+			t.Errorf("there is the roll %v", list)
+		}
+	}
+}
