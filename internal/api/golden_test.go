@@ -29,6 +29,7 @@ func TestGoldenPairs(t *testing.T) {
 	g.tellPublicKeys()
 	g.tellEncoders()
 	g.tellStorage()
+	g.tellIngest()
 	g.tellTags()
 	g.tellTheEnd()
 	for _, op := range table() {
@@ -188,6 +189,39 @@ func (g *golden) tellStorage() {
 	g.tell("DeleteStorageConfiguration", "unknown", `{"arn":"{storage2}"}`)
 }
 
+func (g *golden) tellIngest() {
+	const unknown = `"arn:aws:ivs:eu-west-1:123456789012:ingest-configuration/AbCdEfGhIjKl"`
+	g.tell("CreateIngestConfiguration", "minimal", `{"ingestProtocol":"rtmps"}`)
+	g.tell("CreateIngestConfiguration", "everything", `{"ingestProtocol":"RTMP","insecureIngest":true,"redundantIngest":true,"name":"camera",`+
+		`"stageArn":"{stage1}","userId":"cam <1>","attributes":{"role":"camera"},"tags":{"a":"b"}}`)
+	g.tell("CreateIngestConfiguration", "no stage in words", `{"ingestProtocol":"RTMPS","stageArn":"","insecureIngest":true}`)
+	g.tell("CreateIngestConfiguration", "RTMP without leave", `{"ingestProtocol":"RTMP"}`)
+	g.tell("CreateIngestConfiguration", "unknown stage", `{"ingestProtocol":"RTMPS","stageArn":"`+testStage+`"}`)
+	g.tell("CreateIngestConfiguration", "attributes too large", `{"ingestProtocol":"RTMPS","attributes":{"k":"`+strings.Repeat("v", 1024)+`"}}`)
+	g.tell("CreateIngestConfiguration", "no protocol", `{}`)
+	g.tell("CreateIngestConfiguration", "another protocol", `{"ingestProtocol":"SRT"}`)
+	g.tell("GetIngestConfiguration", "known", `{"arn":"{ingest2}"}`)
+	g.tell("GetIngestConfiguration", "unknown", `{"arn":`+unknown+`}`)
+	g.tell("ListIngestConfigurations", "all", `{}`)
+	g.tell("ListIngestConfigurations", "of a stage", `{"filterByStageArn":"{stage1}"}`)
+	g.tell("ListIngestConfigurations", "of an unknown stage", `{"filterByStageArn":"`+testStage+`"}`)
+	g.tell("ListIngestConfigurations", "active", `{"filterByState":"ACTIVE"}`)
+	g.tell("ListIngestConfigurations", "inactive", `{"filterByState":"INACTIVE","maxResults":1}`)
+	g.tell("ListIngestConfigurations", "token of another question", `{"nextToken":"{next6}"}`)
+	g.tell("ListIngestConfigurations", "two filters", `{"filterByState":"ACTIVE","filterByStageArn":"{stage1}"}`)
+	g.tell("UpdateIngestConfiguration", "attached", `{"arn":"{ingest1}","stageArn":"{stage1}"}`)
+	g.tell("UpdateIngestConfiguration", "redundant", `{"arn":"{ingest1}","redundantIngest":true}`)
+	g.tell("UpdateIngestConfiguration", "not redundant any more", `{"arn":"{ingest1}","redundantIngest":false}`)
+	g.tell("UpdateIngestConfiguration", "nothing", `{"arn":"{ingest1}"}`)
+	g.tell("UpdateIngestConfiguration", "detached", `{"arn":"{ingest1}","stageArn":""}`)
+	g.tell("UpdateIngestConfiguration", "unknown stage", `{"arn":"{ingest1}","stageArn":"`+testStage+`"}`)
+	g.tell("UpdateIngestConfiguration", "unknown", `{"arn":`+unknown+`,"stageArn":""}`)
+	g.tell("DisconnectParticipant", "of an ingest configuration", `{"stageArn":"{stage1}","participantId":"{participant7}"}`)
+	g.tell("GetIngestConfiguration", "whose participant was disconnected", `{"arn":"{ingest2}"}`)
+	g.tell("DeleteIngestConfiguration", "known", `{"arn":"{ingest2}"}`)
+	g.tell("DeleteIngestConfiguration", "unknown", `{"arn":"{ingest2}","force":true}`)
+}
+
 func (g *golden) tellTags() {
 	tags := "/tags/" + strings.NewReplacer(":", "%3A", "/", "%2F").Replace(g.actual("{stage1}"))
 	g.request("TagResource", "two", "POST", tags, `{"tags":{"team":"a","Team":""}}`)
@@ -275,6 +309,8 @@ var random = []struct {
 	re   *regexp.Regexp
 }{
 	{"stage", regexp.MustCompile(`"arn":"([^"]*:stage/[^"]*)"`)},
+	{"ingest", regexp.MustCompile(`"arn":"([^"]*:ingest-configuration/[^"]*)"`)},
+	{"streamkey", regexp.MustCompile(`"streamKey":"(rt_123456789012_eu-west-1_[A-Za-z0-9]{12}_[A-Za-z0-9]{30})"`)},
 	{"encoder", regexp.MustCompile(`"arn":"([^"]*:encoder-configuration/[^"]*)"`)},
 	{"storage", regexp.MustCompile(`"arn":"([^"]*:storage-configuration/[^"]*)"`)},
 	{"key", regexp.MustCompile(`"arn":"([^"]*:public-key/[^"]*)"`)},

@@ -17,6 +17,7 @@ func table() []operation {
 		publicKeyOperations(),
 		encoderOperations(),
 		storageOperations(),
+		ingestOperations(),
 		tagOperations(),
 		unavailableOperations(),
 	)
@@ -81,6 +82,16 @@ func storageOperations() []operation {
 	}
 }
 
+func ingestOperations() []operation {
+	return []operation{
+		op("CreateIngestConfiguration", (*API).createIngestConfiguration, quota),
+		op("GetIngestConfiguration", (*API).getIngestConfiguration, notFound),
+		op("ListIngestConfigurations", (*API).listIngestConfigurations),
+		op("UpdateIngestConfiguration", (*API).updateIngestConfiguration, notFound, conflict),
+		op("DeleteIngestConfiguration", (*API).deleteIngestConfiguration, notFound, conflict),
+	}
+}
+
 func tagOperations() []operation {
 	return []operation{
 		op("TagResource", (*API).tagResource, notFound).at(http.MethodPost, tagsPath),
@@ -93,8 +104,6 @@ func unavailableOperations() []operation {
 	var list []operation
 	for _, name := range []string{
 		"StartComposition", "GetComposition", "ListCompositions", "StopComposition",
-		"CreateIngestConfiguration", "GetIngestConfiguration", "ListIngestConfigurations", "UpdateIngestConfiguration",
-		"DeleteIngestConfiguration",
 		"StartParticipantReplication", "StopParticipantReplication", "ListParticipantReplicas",
 	} {
 		list = append(list, unavailable(name))
