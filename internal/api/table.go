@@ -19,7 +19,8 @@ func table() []operation {
 		storageOperations(),
 		ingestOperations(),
 		tagOperations(),
-		unavailableOperations(),
+		compositionOperations(),
+		replicaOperations(),
 	)
 }
 
@@ -100,13 +101,19 @@ func tagOperations() []operation {
 	}
 }
 
-func unavailableOperations() []operation {
-	var list []operation
-	for _, name := range []string{
-		"StartComposition", "GetComposition", "ListCompositions", "StopComposition",
-		"StartParticipantReplication", "StopParticipantReplication", "ListParticipantReplicas",
-	} {
-		list = append(list, unavailable(name))
+func compositionOperations() []operation {
+	return []operation{
+		planned("StartComposition", (*startCompositionInput).check),
+		planned[getCompositionInput]("GetComposition", nil),
+		planned("ListCompositions", (*listCompositionsInput).check),
+		planned[stopCompositionInput]("StopComposition", nil),
 	}
-	return list
+}
+
+func replicaOperations() []operation {
+	return []operation{
+		planned("StartParticipantReplication", (*startParticipantReplicationInput).check),
+		planned("StopParticipantReplication", (*stopParticipantReplicationInput).check),
+		planned("ListParticipantReplicas", (*listParticipantReplicasInput).check),
+	}
 }
