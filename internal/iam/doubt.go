@@ -6,10 +6,16 @@ import (
 	"strings"
 )
 
+// doubt is one thing that can have no effect.
+type doubt struct {
+	line   int
+	reason string
+}
+
 // Doubts are what is sound in the policy but can have no effect on this server:
 // misspelt actions, condition keys no request has, types of resources that do not
-// exist. Each is a sentence that names policy and line. Statements about other
-// services are in no doubt; they just never apply.
+// exist. Each is a sentence that names policy, line and statement. Statements about
+// other services are in no doubt; they just never apply.
 func (p *Policy) Doubts() []string {
 	var all []string
 	for i := range p.statements {
@@ -17,11 +23,23 @@ func (p *Policy) Doubts() []string {
 		if !slices.ContainsFunc(s.actions, isOurs) && !s.notAction {
 			continue
 		}
-		for _, reason := range s.doubts() {
-			all = append(all, fmt.Sprintf("policy %s, line %d: in %s %s", p.Name, s.line, s.name, reason))
+		for _, d := range s.doubts() {
+			all = append(all, fmt.Sprintf("policy %s, line %d (%s): %s", p.Name, d.line, s.name, d.reason))
 		}
 	}
 	return all
+}
+
+// Doubts are why this server will hardly ever get such a request: an action or a
+// type of resource that it does not have.
+func (r Request) Doubts() []string {
+	action := text{source: r.Action, pattern: strings.ToLower(r.Action)}
+	resource := text{source: r.Resource, pattern: r.Resource}
+	var reasons []string
+	for _, d := range append(action.doubtAction(), resource.doubtResource()...) {
+		reasons = append(reasons, d.reason)
+	}
+	return reasons
 }
 
 // isOurs tells whether a pattern of actions speaks of this service at all.
@@ -30,8 +48,8 @@ func isOurs(action text) bool {
 	return service == "*" || service == "ivs" || service == "callboard"
 }
 
-func (s *statement) doubts() []string {
-	var all []string
+func (s *statement) doubts() []doubt {
+	var all []doubt
 	for i := range s.actions {
 		all = append(all, s.actions[i].doubtAction()...)
 	}
@@ -42,7 +60,7 @@ func (s *statement) doubts() []string {
 	for i := range s.conditions {
 		c := &s.conditions[i]
 		if !isProvided(c.key) {
-			all = append(all, fmt.Sprintf("%s asks for %s, which no request has%s", c.name, c.key, didYouMean(c.key, contextKeys, "")))
+			all = append(all, doubt{c.line, fmt.Sprintf("%s asks for %s, which no request has%s", c.name, c.key, didYouMean(c.key, contextKeys, ""))})
 		}
 		for i := range c.operands {
 			all = append(all, c.operands[i].text.doubtVariables()...)
@@ -58,7 +76,7 @@ func didYouMean(word string, words []string, prefix string) string {
 	return ""
 }
 
-func (t *text) doubtAction() []string {
+func (t *text) doubtAction() []doubt {
 	service, name, _ := strings.Cut(t.source, ":")
 	if !strings.EqualFold(service, "ivs") {
 		return nil
@@ -72,10 +90,10 @@ func (t *text) doubtAction() []string {
 	if !strings.ContainsAny(name, "*?") {
 		hint = didYouMean(name, operations, "ivs:")
 	}
-	return []string{fmt.Sprintf("the action %s is none of this server%s", t.source, hint)}
+	return []doubt{{t.line, fmt.Sprintf("no action of this server matches %s%s", t.source, hint)}}
 }
 
-func (t *text) doubtResource() []string {
+func (t *text) doubtResource() []doubt {
 	parts := strings.SplitN(t.pattern, ":", 6)
 	if len(parts) < 6 || parts[2] != "ivs" {
 		return nil
@@ -90,14 +108,14 @@ func (t *text) doubtResource() []string {
 		}
 	}
 	kind, _, _ = strings.Cut(t.source[strings.LastIndex(t.source, ":")+1:], "/")
-	return []string{fmt.Sprintf("%s is no resource of this server%s", t.source, didYouMean(kind, resourceTypes, ""))}
+	return []doubt{{t.line, fmt.Sprintf("no resource of this server matches %s%s", t.source, didYouMean(kind, resourceTypes, ""))}}
 }
 
-func (t *text) doubtVariables() []string {
-	var all []string
+func (t *text) doubtVariables() []doubt {
+	var all []doubt
 	for _, v := range t.variables {
 		if !isProvided(v.key) && !v.hasFallback {
-			all = append(all, fmt.Sprintf("%s has a variable that no request fills, so it matches nothing%s", t.source, didYouMean(v.key, contextKeys, "")))
+			all = append(all, doubt{t.line, fmt.Sprintf("%s has a variable that no request fills, so it matches nothing%s", t.source, didYouMean(v.key, contextKeys, ""))})
 		}
 	}
 	return all

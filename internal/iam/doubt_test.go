@@ -9,22 +9,44 @@ import (
 func TestWhatCanHaveNoEffectIsDoubted(t *testing.T) {
 	t.Parallel()
 	for statement, want := range map[string]string{
-		`"Action": "ivs:GetStag", "Resource": "*"`:                                                        "in statement 1 the action ivs:GetStag is none of this server; did you mean ivs:GetStage?",
-		`"Action": ["ivs:GetStage", "IVS:Show*"], "Resource": "*"`:                                        "the action IVS:Show* is none of this server",
-		`"NotAction": "ivs:DeleteStagee", "Resource": "*"`:                                                "the action ivs:DeleteStagee is none of this server; did you mean ivs:DeleteStage?",
-		`"Action": "ivs:CreateChannel", "Resource": "*"`:                                                  "the action ivs:CreateChannel is none of this server",
-		`"Action": "ivs:*", "Resource": "arn:aws:ivs:*:*:stages/*"`:                                       "arn:aws:ivs:*:*:stages/* is no resource of this server; did you mean stage?",
-		`"Action": "ivs:*", "Resource": "arn:aws:ivs:*:*:stage"`:                                          "arn:aws:ivs:*:*:stage is no resource of this server",
-		`"Action": "*", "Resource": "arn:aws:ivs:*:*:stream-key/*"`:                                       "arn:aws:ivs:*:*:stream-key/* is no resource of this server",
+		`"Action": "ivs:GetStag", "Resource": "*"`:                                                        "(statement 1): no action of this server matches ivs:GetStag; did you mean ivs:GetStage?",
+		`"Action": ["ivs:GetStage", "IVS:Show*"], "Resource": "*"`:                                        "no action of this server matches IVS:Show*",
+		`"NotAction": "ivs:DeleteStagee", "Resource": "*"`:                                                "no action of this server matches ivs:DeleteStagee; did you mean ivs:DeleteStage?",
+		`"Action": "ivs:CreateChannel", "Resource": "*"`:                                                  "no action of this server matches ivs:CreateChannel",
+		`"Action": "ivs:*", "Resource": "arn:aws:ivs:*:*:stages/*"`:                                       "no resource of this server matches arn:aws:ivs:*:*:stages/*; did you mean stage?",
+		`"Action": "ivs:*", "Resource": "arn:aws:ivs:*:*:stage"`:                                          "no resource of this server matches arn:aws:ivs:*:*:stage",
+		`"Action": "*", "Resource": "arn:aws:ivs:*:*:stream-key/*"`:                                       "no resource of this server matches arn:aws:ivs:*:*:stream-key/*",
 		`"Action": "ivs:*", "Resource": "arn:aws:ivs:*:*:stage/${aws:usrname}"`:                           "has a variable that no request fills, so it matches nothing; did you mean aws:username?",
 		oneCondition("StringEquals", `"${aws:PrincipalTag/team}"`):                                        "has a variable that no request fills",
 		`"Action": "ivs:*", "Resource": "*", "Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}`:   "StringEquals asks for aws:SourceVpc, which no request has",
 		`"Action": "ivs:*", "Resource": "*", "Condition": {"IpAddress": {"aws:SourceIpp": "10.0.0.0/8"}}`: "which no request has; did you mean aws:SourceIp?",
 	} {
 		got := policy(t, `"Effect": "Allow", `+statement).Doubts()
-		if len(got) != 1 || !strings.HasPrefix(got[0], "policy test, line 1: ") || !strings.Contains(got[0], want) {
+		if len(got) != 1 || !strings.HasPrefix(got[0], "policy test, line 1 (statement 1): ") || !strings.Contains(got[0], want) {
 			t.Errorf("%s is doubted %q, want %q", statement, got, want)
 		}
+	}
+}
+
+func TestADoubtNamesItsLine(t *testing.T) {
+	t.Parallel()
+	p := mustParse(t, `{"Version": "2012-10-17", "Statement": [
+		{"Sid": "Look", "Effect": "Allow",
+			"Action": ["ivs:GetStage",
+				"ivs:Show"],
+			"Resource": [
+				"arn:aws:ivs:*:*:room/*"],
+			"Condition": {"StringEquals": {
+				"aws:Mood": "good", "aws:username": ["a",
+				"${aws:Mood}"]}}}]}`)
+	var lines []string
+	for _, d := range p.Doubts() {
+		_, rest, _ := strings.Cut(d, "line ")
+		line, _, _ := strings.Cut(rest, " (Look): ")
+		lines = append(lines, line)
+	}
+	if got := strings.Join(lines, " "); got != "4 6 8 9" {
+		t.Errorf("the doubts are in lines %s: %q", got, p.Doubts())
 	}
 }
 
@@ -44,6 +66,21 @@ func TestWhatIsSoundIsNotDoubted(t *testing.T) {
 	}
 }
 
+func TestARequestThatCannotComeIsDoubted(t *testing.T) {
+	t.Parallel()
+	for r, want := range map[[2]string]string{
+		{"ivs:GetStag", "*"}: "no action of this server matches ivs:GetStag; did you mean ivs:GetStage?",
+		{"ivs:GetStage", "arn:aws:ivs:us-east-1:1:stge/x"}: "no resource of this server matches arn:aws:ivs:us-east-1:1:stge/x; did you mean stage?",
+		{"ivs:GetStage", stageARN}:                         "",
+		{"IVS:getstage", "*"}:                              "",
+		{"s3:GetObject", "arn:aws:s3:::x"}:                 "",
+	} {
+		if got := strings.Join(Request{Action: r[0], Resource: r[1]}.Doubts(), " "); got != want {
+			t.Errorf("%v is doubted %q, want %q", r, got, want)
+		}
+	}
+}
+
 func TestManagedPoliciesAllowWhatTheirNamesSay(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{
@@ -56,7 +93,7 @@ func TestManagedPoliciesAllowWhatTheirNamesSay(t *testing.T) {
 	}
 	for name, allowed := range want {
 		p, ok := Managed("arn:aws:iam::aws:policy/" + name)
-		if !ok || p.Name != name || p.Doubts() != nil {
+		if !ok || p.Name != name || About(name) == "" || p.Doubts() != nil {
 			t.Fatalf("%s is %+v", name, p)
 		}
 		for _, action := range append(want["CallboardFullAccess"], "s3:GetObject") {

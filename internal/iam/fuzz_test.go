@@ -19,7 +19,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	for _, name := range ManagedNames() {
-		f.Add([]byte(managed[name]))
+		f.Add([]byte(managed[name].document))
 	}
 	f.Fuzz(func(t *testing.T, document []byte) {
 		p, err := Parse("fuzz", document)

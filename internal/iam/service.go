@@ -50,6 +50,13 @@ func canonicalKey(key string) string {
 	return key
 }
 
+// ContextKey spells a condition key as the AWS documentation does, and tells
+// whether requests to this server may have it. Case matters only in keys of tags.
+func ContextKey(name string) (key string, provided bool) {
+	key = canonicalKey(name)
+	return key, isProvided(key)
+}
+
 // isProvided tells whether a canonical key is one that requests may have.
 func isProvided(key string) bool {
 	return slices.Contains(contextKeys, key) || slices.ContainsFunc(tagKeys, func(known string) bool {
