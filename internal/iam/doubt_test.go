@@ -20,6 +20,9 @@ func TestWhatCanHaveNoEffectIsDoubted(t *testing.T) {
 		oneCondition("StringEquals", `"${aws:PrincipalTag/team}"`):                                        "has a variable that no request fills",
 		`"Action": "ivs:*", "Resource": "*", "Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}`:   "StringEquals asks for aws:SourceVpc, which no request has",
 		`"Action": "ivs:*", "Resource": "*", "Condition": {"IpAddress": {"aws:SourceIpp": "10.0.0.0/8"}}`: "which no request has; did you mean aws:SourceIp?",
+		`"Action": "ivs:*", "Resource": "*", "Condition": {"StringEquals": {"aws:RsourceTag/team": "x"}}`: "did you mean aws:ResourceTag/team?",
+		`"Action": ["ivs:ListStages", "ivs:ListPublicKeys"], "Resource": "arn:aws:ivs:*:*:stage/*"`:       `ivs:ListPublicKeys is about none of the resources here; it needs "*"`,
+		`"Action": "ivs:GetSt*", "Resource": ["arn:aws:ivs:*:*:public-key/*", "arn:aws:s3:::x"]`:          "ivs:GetSt* is about none of the resources here; it needs a Resource such as arn:aws:ivs:*:*:stage/*",
 	} {
 		got := policy(t, `"Effect": "Allow", `+statement).Doubts()
 		if len(got) != 1 || !strings.HasPrefix(got[0], "policy test, line 1 (statement 1): ") || !strings.Contains(got[0], want) {
@@ -57,6 +60,9 @@ func TestWhatIsSoundIsNotDoubted(t *testing.T) {
 		`"Action": ["callboard:*", "s3:GetObject", "ivs:*"], "Resource": ["arn:aws:s3:::x", "*"]`,
 		`"Action": "s3:Nonsense", "Resource": "arn:aws:ivs:*:*:nonsense/*", "Condition": {"StringEquals": {"s3:prefix": "${s3:x}"}}`,
 		`"Action": "ivs:*", "Resource": ["arn:aws:ivs:*:*:*", "arn:aws:ivs:*", "arn:aws:ivs:*:*:*/x", "arn:aws:ivs:*:*:s*/x", "arn:aws:ivs:*:*:stage/x*"]`,
+		`"Action": ["ivs:List*", "ivs:ListCompositions", "ivs:TagResource"], "Resource": "arn:aws:ivs:*:*:stage/*"`,
+		`"Action": "ivs:DeleteStage", "NotResource": "arn:aws:ivs:*:*:public-key/*"`,
+		`"Action": ["ivs:DeleteStage", "ivs:ListPublicKeys"], "Resource": ["arn:aws:ivs:*", "*"]`,
 		`"Action": "ivs:*", "Resource": "arn:aws:ivs:*:*:stage/${aws:PrincipalTag/team, 'x'}"`,
 		`"Action": "ivs:*", "Resource": "*", "Condition": {"StringEquals": {"AWS:requesttag/x": "${aws:username}"}, "Null": {"aws:tokenissuetime": "true"}}`,
 	} {
@@ -77,6 +83,19 @@ func TestARequestThatCannotComeIsDoubted(t *testing.T) {
 	} {
 		if got := strings.Join(Request{Action: r[0], Resource: r[1]}.Doubts(), " "); got != want {
 			t.Errorf("%v is doubted %q, want %q", r, got, want)
+		}
+	}
+}
+
+func TestAnActionIsAboutAllResourcesOfItsType(t *testing.T) {
+	t.Parallel()
+	for action, want := range map[string]string{
+		"ivs:CreateStage":    "arn:aws:ivs:eu-west-1:123456789012:stage/*",
+		"IVS:getcomposition": "arn:aws:ivs:eu-west-1:123456789012:composition/*",
+		"ivs:ListPublicKeys": "*", "ivs:TagResource": "*", "ivs:ListCompositions": "*", "s3:GetObject": "*",
+	} {
+		if got := ResourceOf(action, "eu-west-1", "123456789012"); got != want {
+			t.Errorf("%s is about %s, want %s", action, got, want)
 		}
 	}
 }
