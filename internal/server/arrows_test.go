@@ -28,6 +28,7 @@ type arrow struct {
 var arrows = map[string]arrow{
 	"internal/token":             {why: "tokens are functions of bytes, keys and a time", never: []string{"net/http", "os", "database/sql"}},
 	"internal/sigv4":             {why: "signatures know no service and no operation"},
+	"internal/iam":               {why: "policies are a language: functions of a document and a request", never: []string{"net/http", "os", "database/sql", "io/fs"}},
 	"internal/stage":             {ours: []string{"token"}, why: "the domain knows no HTTP, no SQL, no media, no files", never: []string{"net/http", "net", "os", "database/sql", "io/fs"}},
 	"internal/store":             {ours: []string{"stage"}, why: "the store remembers facts and knows no door", never: []string{"net/http"}},
 	"internal/store/storetest":   {ours: []string{"stage"}, why: "every store passes the same examination", never: []string{"net/http"}},
@@ -41,7 +42,7 @@ var arrows = map[string]arrow{
 	"internal/guest":             {why: "a guest is a stranger: it knows the wires only"},
 	"internal/server":            {ours: []string{"api", "bucket", "live", "presence", "sfu", "sigv4", "stage", "store", "token", "whip"}, why: "the server knows all parts, but no test support and no guest"},
 	"internal/server/servertest": {ours: []string{"server", "sigv4"}, why: "test support drives a server from outside"},
-	"cmd/callboard":              {ours: []string{"server", "guest"}, why: "the command is a doorway to the server"},
+	"cmd/callboard":              {ours: []string{"server", "guest", "iam"}, why: "the command is a doorway to the server"},
 }
 
 // keepers are who alone may know a library.
