@@ -28,6 +28,7 @@ type arrow struct {
 var arrows = map[string]arrow{
 	"internal/token":             {why: "tokens are functions of bytes, keys and a time", never: []string{"net/http", "os", "database/sql"}},
 	"internal/sigv4":             {why: "signatures know no service and no operation"},
+	"internal/iam":               {why: "policies are a language: functions of a document and a request", never: []string{"net/http", "os", "database/sql", "io/fs"}},
 	"internal/stage":             {ours: []string{"token"}, why: "the domain knows no HTTP, no SQL, no media, no files", never: []string{"net/http", "net", "os", "database/sql", "io/fs"}},
 	"internal/store":             {ours: []string{"stage"}, why: "the store remembers facts and knows no door", never: []string{"net/http"}},
 	"internal/store/storetest":   {ours: []string{"stage"}, why: "every store passes the same examination", never: []string{"net/http"}},
