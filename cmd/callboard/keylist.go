@@ -22,8 +22,9 @@ func keysListCommand() *cobra.Command {
 which they were made. Keys that have ended are listed for 90 days, temporary ones for a day.`,
 		Args: cobra.NoArgs,
 	}
-	load := addSettings(cmd)
+	cmd.Flags().SortFlags = false
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	load := addSettings(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := load()
 		if err != nil {

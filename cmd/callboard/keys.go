@@ -67,14 +67,15 @@ stderr, one that is wrong makes no key. The secret is shown this once and never 
   callboard keys create --json | jq -r .SecretAccessKey`,
 		Args: cobra.NoArgs,
 	}
-	load := addSettings(cmd)
 	var w wish
 	flags := cmd.Flags()
+	flags.SortFlags = false
 	flags.StringVar(&w.name, "name", keyring.DefaultName, "user name in the ARN of the principal")
-	flags.StringArrayVar(&w.policies, "policy", nil, "managed policy or JSON `file`; may be repeated (default: "+everything+")")
+	flags.StringArrayVar(&w.policies, "policy", nil, "`policy`: the name of a managed one or a JSON file; may be repeated (default: "+everything+")")
 	flags.StringVar(&w.expires, "expires", "", "when it ends, as in 90d, 12h, 2030-01-31 or an RFC 3339 time (default: never)")
 	flags.DurationVar(&w.temporary, "temporary", 0, "make temporary credentials, with a session token, for this long")
 	show := addShow(cmd)
+	load := addSettings(cmd)
 	cmd.MarkFlagsMutuallyExclusive("expires", "temporary")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := load()
@@ -210,9 +211,10 @@ If somebody else may know the old pair, use --grace 0.`,
   callboard keys rotate AKIAABCDEFGHIJKLMNOP --grace 0 --json`,
 		Args: oneID("rotate"),
 	}
-	load := addSettings(cmd)
+	cmd.Flags().SortFlags = false
 	grace := cmd.Flags().Duration("grace", 24*time.Hour, "how long the old pair goes on")
 	show := addShow(cmd)
+	load := addSettings(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := load()
 		if err != nil {

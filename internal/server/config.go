@@ -33,6 +33,8 @@ type Config struct {
 	SecretAccessKey string
 	Dev             bool // accept any credentials; loopback only
 
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+
 	Linger      time.Duration // how long a session outlives its last participant
 	ClockSkew   time.Duration // how far a request's clock may be off
 	Stages      int           // stages an account may have in a region; 0 is no limit
