@@ -1,10 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,8 +58,8 @@ func keysCreateCommand() *cobra.Command {
 		Short: "Make an access key and show it, once",
 		Long: `Create makes an access key of the account named by the setting "account". Its policies
 say what it may do; a policy is the name of a managed one, such as IVSReadOnlyAccess,
-or a JSON file in the language of AWS IAM. A file that is in doubt is told about on
-stderr, one that is wrong makes no key. The secret is shown this once and never again.`,
+or a JSON file in the language of AWS IAM ("callboard policy check" tries it out). What is
+doubtful in a file is told on stderr, what is wrong makes no key. The secret is shown this once and never again.`,
 		Example: `  callboard keys create --name backend --policy tokens-only.json
   callboard keys create --name dashboard --policy IVSReadOnlyAccess --expires 90d
   callboard keys create --account 111122223333        # the whole of another account
@@ -96,7 +96,7 @@ func create(cmd *cobra.Command, cfg *server.Config, w wish, show *show) error {
 		return err
 	}
 	now := time.Now()
-	k, err := w.key(cfg.Account, now, cmd.ErrOrStderr())
+	k, err := w.key(cmd, cfg.Account, now)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func create(cmd *cobra.Command, cfg *server.Config, w wish, show *show) error {
 }
 
 // key makes the key; doubts about its policies go to stderr.
-func (w wish) key(account string, now time.Time, stderr io.Writer) (keyring.Key, error) {
+func (w wish) key(cmd *cobra.Command, account string, now time.Time) (keyring.Key, error) {
 	like := keyring.Key{Account: account, Name: w.name}
 	var err error
 	if like.Expires, err = w.end(now); err != nil {
@@ -121,12 +121,15 @@ func (w wish) key(account string, now time.Time, stderr io.Writer) (keyring.Key,
 	if len(names) == 0 {
 		names = []string{everything}
 	}
-	for _, name := range names {
-		p, err := policy(name, stderr)
-		if err != nil {
-			return like, err
+	policies, err := gatherPolicies(names, cmd.InOrStdin())
+	if err != nil {
+		return like, err
+	}
+	for i, p := range policies {
+		for _, doubt := range p.Doubts() {
+			fmt.Fprintln(cmd.ErrOrStderr(), "callboard: warning:", printable(doubt))
 		}
-		like.Policies = append(like.Policies, p)
+		like.Policies = append(like.Policies, kept(names[i], p))
 	}
 	return keyring.New(like, now, w.temporary > 0)
 }
@@ -167,24 +170,12 @@ func moment(text string, now time.Time) (time.Time, error) {
 	return time.Parse(time.RFC3339, text)
 }
 
-// policy finds a managed policy by its name, or reads one from a file.
-func policy(name string, stderr io.Writer) (keyring.Policy, error) {
-	if managed, ok := iam.Managed(name); ok {
-		return keyring.Policy{Name: managed.Name}, nil
+// kept is a policy as a key keeps it.
+func kept(name string, p *iam.Policy) keyring.Policy {
+	if _, managed := iam.Managed(name); managed {
+		return keyring.Policy{Name: p.Name}
 	}
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return keyring.Policy{}, fmt.Errorf("--policy %s is neither a managed policy (%s) nor a file that can be read: %w", name, strings.Join(iam.ManagedNames(), ", "), err)
-	}
-	p := keyring.Policy{Name: policyName(name), Document: data}
-	compiled, err := iam.Parse(p.Name, data)
-	if err != nil {
-		return keyring.Policy{}, fmt.Errorf("--policy %s: %w", name, err)
-	}
-	for _, doubt := range compiled.Doubts() {
-		fmt.Fprintf(stderr, "callboard: warning: %s: %s\n", name, doubt)
-	}
-	return p, nil
+	return keyring.Policy{Name: policyName(p.Name), Document: bytes.TrimPrefix(p.Document(), []byte("\ufeff"))}
 }
 
 // policyName makes the name of a policy from that of its file.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -42,13 +43,16 @@ subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
 			return err
 		},
 	}
-	root.AddCommand(serveCommand(), envCommand(), keysCommand(), lsCommand(), demoCommand(), versionCommand())
+	root.AddCommand(serveCommand(), envCommand(), keysCommand(), policyCommand(), lsCommand(), demoCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
+	}
+	if errors.Is(err, errDenied) {
+		return 1
 	}
 	if started {
 		fmt.Fprintln(stderr, "callboard:", sentence(err))

@@ -113,7 +113,8 @@ func TestTheExitStatusTellsAWrongCommandLineFromAFailure(t *testing.T) {
 	cases := map[string]int{
 		"version": 0, "help": 0, "": 0, "completion bash": 0, "serve --print-config": 0,
 		"serve --linger soon": 1, "env --data memory:": 1,
-		"bogus": 2, "serve --bogus": 2, "ls": 2, "ls a b": 2, "ls a --state X --user-id y": 2, "version 1": 2,
+		"policy": 0, "policy check --policy IVSFullAccess --action GetStage": 0, "policy check --policy missing.json": 1,
+		"bogus": 2, "policy bogus": 2, "policy check": 2, "policy check --policy IVSFullAccess --resource *": 2, "serve --bogus": 2, "ls": 2, "ls a b": 2, "ls a --state X --user-id y": 2, "version 1": 2,
 	}
 	for line, want := range cases {
 		var stdout, stderr bytes.Buffer

@@ -89,10 +89,8 @@ func (q *inquiry) ask(operation string, arn stage.ARN) error {
 		return q.failed
 	case d.Allowed:
 		return nil
-	case d.Explicit:
-		return denied(by, action, resource, "with an explicit deny in an identity-based policy")
 	}
-	return denied(by, action, resource, "because no identity-based policy allows the "+action+" action")
+	return denied(by, action, resource, d.Reason(action))
 }
 
 func denied(by *Principal, action, resource, reason string) error {

@@ -113,18 +113,10 @@ func (q *inquiry) resourceTags(arn stage.ARN) map[string]string {
 	return tags
 }
 
-// tagged finds a tag by its key. Names of condition keys do not depend on case,
-// and the tag's key is a part of the name; the tag in that very case comes first.
+// tagged finds a tag by its key, in the very same case.
 func tagged(tags map[string]string, key string) (values []string, known bool) {
-	if value, ok := tags[key]; ok {
-		return []string{value}, true
-	}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		if strings.EqualFold(k, key) {
-			return []string{tags[k]}, true
-		}
-	}
-	return nil, false
+	value, known := tags[key]
+	return []string{value}, known
 }
 
 // origin is the address that a request came from: the other end of the

@@ -153,6 +153,7 @@ func (p *parser) comparison(c *condition, m member) error {
 		if err != nil {
 			return faultf(n.line, "%s %s: %v", c.name, m.name, err)
 		}
+		o.text.line = n.line
 		c.operands = append(c.operands, o)
 	}
 	return nil

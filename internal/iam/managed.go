@@ -11,8 +11,8 @@ const managedARN = "arn:aws:iam::aws:policy/"
 
 // managed are the policies that need not be written. IVSReadOnlyAccess and
 // IVSFullAccess are named as in AWS and say of this service what they say there.
-var managed = map[string]string{
-	"IVSReadOnlyAccess": `{
+var managed = map[string]struct{ about, document string }{
+	"IVSReadOnlyAccess": {"see everything, change nothing", `{
   "Version": "2012-10-17",
   "Statement": [
     {
@@ -23,8 +23,8 @@ var managed = map[string]string{
     }
   ]
 }
-`,
-	"IVSFullAccess": `{
+`},
+	"IVSFullAccess": {"every operation of the IVS Real-Time API", `{
   "Version": "2012-10-17",
   "Statement": [
     {
@@ -35,8 +35,8 @@ var managed = map[string]string{
     }
   ]
 }
-`,
-	"CallboardFullAccess": `{
+`},
+	"CallboardFullAccess": {"every operation of the IVS Real-Time API and of Callboard's own", `{
   "Version": "2012-10-17",
   "Statement": [
     {
@@ -47,17 +47,17 @@ var managed = map[string]string{
     }
   ]
 }
-`,
+`},
 }
 
 // Managed gives the managed policy of a name, which may also be its AWS ARN.
 func Managed(name string) (*Policy, bool) {
 	name = strings.TrimPrefix(name, managedARN)
-	document, ok := managed[name]
+	found, ok := managed[name]
 	if !ok {
 		return nil, false
 	}
-	p, err := Parse(name, []byte(document))
+	p, err := Parse(name, []byte(found.document))
 	return p, err == nil
 }
 
@@ -65,3 +65,6 @@ func Managed(name string) (*Policy, bool) {
 func ManagedNames() []string {
 	return slices.Sorted(maps.Keys(managed))
 }
+
+// About says in a few words what a managed policy allows.
+func About(name string) string { return managed[name].about }

@@ -190,7 +190,7 @@ func (p *parser) actions(s *statement, m member) error {
 			return faultf(n.line, `%s %q must be a service and an operation such as "ivs:GetStage", or "*"`, m.name, n.text)
 		}
 		t, err := compile(strings.ToLower(n.text), true, false)
-		t.source = n.text
+		t.source, t.line = n.text, n.line
 		s.actions = append(s.actions, t)
 		return err
 	})
@@ -231,6 +231,7 @@ func (p *parser) resources(s *statement, m member) error {
 		if err != nil {
 			return faultf(n.line, "%s: %v", m.name, err)
 		}
+		t.line = n.line
 		s.resources = append(s.resources, t)
 		return nil
 	})

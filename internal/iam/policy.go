@@ -20,6 +20,9 @@ func (p *Policy) Document() []byte {
 	return slices.Clone(p.document)
 }
 
+// Statements is how many statements the policy has, at least one.
+func (p *Policy) Statements() int { return len(p.statements) }
+
 // statement is one rule: what it is about, and what it says about that.
 type statement struct {
 	name        string // its Sid, or "statement 2"
@@ -66,6 +69,16 @@ type Decision struct {
 	// Policy is the name of the policy that decided, and Statement the Sid of
 	// its statement or "statement 2", counted from 1. Both are empty if nothing applies.
 	Policy, Statement string
+}
+
+// Reason is why an action was denied, in the words in which AWS ends its sentence
+// "User: ... is not authorized to perform: ...". It names no policy: the caller need
+// not know them.
+func (d Decision) Reason(action string) string {
+	if d.Explicit {
+		return "with an explicit deny in an identity-based policy"
+	}
+	return "because no identity-based policy allows the " + action + " action"
 }
 
 // Decide answers a request: a Deny that applies wins, else an Allow that applies,

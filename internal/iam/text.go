@@ -10,6 +10,7 @@ import (
 // are single bytes that no UTF-8 contains, and everything else stands for itself.
 type text struct {
 	source    string // as the policy has it
+	line      int
 	pattern   string
 	variables []reference // one for each variable byte, in order
 }
