@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"callboard/internal/bucket"
 )
 
 // Memory is the value of [Config.Data] that keeps everything in the process
@@ -34,6 +36,12 @@ type Config struct {
 	Dev             bool // accept any credentials; loopback only
 
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+
+	// Where buckets for recordings are: a directory or the URL of an object
+	// store, which needs the keys. "" believes every bucket to be there.
+	Buckets                string
+	BucketsAccessKeyID     string
+	BucketsSecretAccessKey string
 
 	Linger      time.Duration // how long a session outlives its last participant
 	ClockSkew   time.Duration // how far a request's clock may be off
@@ -68,6 +76,9 @@ func Default() Config {
 func (c *Config) check() error {
 	if (c.AccessKeyID == "") != (c.SecretAccessKey == "") {
 		return fmt.Errorf("access-key-id and secret-access-key must be set both or not at all")
+	}
+	if remote := bucket.IsURL(c.Buckets); remote != (c.BucketsAccessKeyID != "") || remote != (c.BucketsSecretAccessKey != "") {
+		return fmt.Errorf("buckets-access-key-id and buckets-secret-access-key must be set both if buckets is a URL, and not at all otherwise")
 	}
 	if c.Dev && (!loopback(c.Listen) || !loopback(c.Media)) {
 		return fmt.Errorf("dev accepts any credentials, so listen (%s) and media (%s) must both be loopback addresses such as 127.0.0.1:7480", c.Listen, c.Media)
