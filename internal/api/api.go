@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"strings"
@@ -27,9 +28,10 @@ const (
 type Options struct {
 	Service  *stage.Service
 	Verifier *sigv4.Verifier
-	// Account tells whose access key signed a request: the 12-digit account
-	// and the ARN of the principal.
-	Account func(sigv4.Identity) (account, principalARN string)
+	// Principal tells whose access key signed a request, and what that may do.
+	Principal func(sigv4.Identity) Principal
+	// Proxies are whose word about where a request came from is taken. Optional.
+	Proxies []netip.Prefix
 	// PageKey keys the page tokens. Tokens stay valid for as long as it is the same.
 	PageKey []byte
 	Log     *slog.Logger
@@ -147,11 +149,11 @@ func (a *API) serve(e *exchange, op *operation, r *request) error {
 	if err != nil {
 		return err
 	}
-	account, principal := a.o.Account(identity)
-	e.account = account
+	r.op, r.by = op, a.o.Principal(identity)
+	e.account = r.by.Account
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	body, err := op.serve(ctx, a, stage.Caller{Account: account, Region: identity.Region, ARN: principal}, r, e.body)
+	body, err := op.serve(ctx, a, stage.Caller{Account: r.by.Account, Region: identity.Region, ARN: r.by.ARN}, r, e.body)
 	if err != nil {
 		return err
 	}

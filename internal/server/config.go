@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -33,6 +34,8 @@ type Config struct {
 	AccessKeyID     string // "" makes a pair at the first start and keeps it in Data
 	SecretAccessKey string
 	Dev             bool // accept any credentials; loopback only
+
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 
 	// Where buckets for recordings are: a directory or the URL of an object
 	// store, which needs the keys. "" believes every bucket to be there.
@@ -123,6 +126,14 @@ func (c *Config) URL() (string, error) {
 		return "", fmt.Errorf("listen is %s, whose port is chosen at the start, so public-url must be set", c.Listen)
 	}
 	return "http://" + c.Listen, nil
+}
+
+// KeysPath is the file of the access keys, "" when everything is kept in memory.
+func (c *Config) KeysPath() string {
+	if c.Data == Memory {
+		return ""
+	}
+	return filepath.Join(c.Data, "keys.json")
 }
 
 // endpoints derives what tokens and stages say from the public URL.
