@@ -30,6 +30,9 @@ type Options struct {
 	// Account tells whose access key signed a request: the 12-digit account
 	// and the ARN of the principal.
 	Account func(sigv4.Identity) (account, principalARN string)
+	// Throttle counts a call whose signature was good, and tells whether it may go
+	// on; one that may not is answered 429. Optional.
+	Throttle func(account, region, operation string) bool
 	// PageKey keys the page tokens. Tokens stay valid for as long as it is the same.
 	PageKey []byte
 	Log     *slog.Logger
@@ -141,7 +144,7 @@ func (a *API) answer(e *exchange, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve verifies the signature and runs the operation.
+// serve verifies the signature, has the call counted, and runs the operation.
 func (a *API) serve(e *exchange, op *operation, r *request) error {
 	identity, err := a.o.Verifier.Verify(r.Request, r.body)
 	if err != nil {
@@ -149,6 +152,9 @@ func (a *API) serve(e *exchange, op *operation, r *request) error {
 	}
 	account, principal := a.o.Account(identity)
 	e.account = account
+	if a.o.Throttle != nil && !a.o.Throttle(account, identity.Region, op.name) {
+		return errThrottled
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 	body, err := op.serve(ctx, a, stage.Caller{Account: account, Region: identity.Region, ARN: principal}, r, e.body)
