@@ -41,7 +41,7 @@ subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
 			return err
 		},
 	}
-	root.AddCommand(serveCommand(), envCommand(), lsCommand(), demoCommand(), versionCommand())
+	root.AddCommand(serveCommand(), envCommand(), lsCommand(), demoCommand(), quotasCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -65,6 +65,7 @@ func (s *Server) newAPI(base string, pageKey []byte) http.Handler {
 		Service:  s.service,
 		Verifier: s.verifier(),
 		Account:  s.account,
+		Throttle: s.meter.Call,
 		PageKey:  pageKey,
 		Log:      s.log,
 		Plain:    s.public.Scheme == "http",
