@@ -113,6 +113,36 @@ func TestWithoutQuotasWhatAWSWouldRefuseIsDoneAndCounted(t *testing.T) {
 	b.counted(t, `callboard_quota_exceeded_total{enforced="false",quota="public-keys"} 1`)
 }
 
+func TestEachKindOfConfigurationHasAQuotaOfItsOwn(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t, quotas(t, "encoder-configurations: 2\nstorage-configurations: 1\ningest-configurations: 3"))
+	ctx := t.Context()
+	for _, c := range []struct {
+		name  string
+		limit int
+		make  func() error
+	}{
+		{"encoder", 2, func() error {
+			_, err := b.CreateEncoderConfiguration(ctx, &sdk.CreateEncoderConfigurationInput{})
+			return err
+		}},
+		{"storage", 1, func() error {
+			_, err := b.CreateStorageConfiguration(ctx, &sdk.CreateStorageConfigurationInput{S3: &types.S3StorageConfiguration{BucketName: aws.String("recordings")}})
+			return err
+		}},
+		{"ingest", 3, func() error {
+			_, err := b.CreateIngestConfiguration(ctx, &sdk.CreateIngestConfigurationInput{IngestProtocol: types.IngestProtocolRtmps})
+			return err
+		}},
+	} {
+		for range c.limit {
+			must(t, c.make())
+		}
+		refused[*types.ServiceQuotaExceededException](t, "one "+c.name+" configuration too many", c.make())
+		b.counted(t, `callboard_quota_exceeded_total{enforced="true",quota="`+c.name+`-configurations"} 1`)
+	}
+}
+
 func TestTheThirteenthPublisherIsRefusedWithAnEvent(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t, asAWS)

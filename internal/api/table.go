@@ -15,8 +15,12 @@ func table() []operation {
 		sessionOperations(),
 		participantOperations(),
 		publicKeyOperations(),
+		encoderOperations(),
+		storageOperations(),
+		ingestOperations(),
 		tagOperations(),
-		unavailableOperations(),
+		compositionOperations(),
+		replicaOperations(),
 	)
 }
 
@@ -70,6 +74,34 @@ func publicKeyOperations() []operation {
 	}
 }
 
+func encoderOperations() []operation {
+	return []operation{
+		op("CreateEncoderConfiguration", (*API).createEncoderConfiguration, quota),
+		op("GetEncoderConfiguration", (*API).getEncoderConfiguration, notFound),
+		op("ListEncoderConfigurations", (*API).listEncoderConfigurations),
+		op("DeleteEncoderConfiguration", (*API).deleteEncoderConfiguration, notFound, conflict),
+	}
+}
+
+func storageOperations() []operation {
+	return []operation{
+		op("CreateStorageConfiguration", (*API).createStorageConfiguration, notFound, quota),
+		op("GetStorageConfiguration", (*API).getStorageConfiguration, notFound),
+		op("ListStorageConfigurations", (*API).listStorageConfigurations),
+		op("DeleteStorageConfiguration", (*API).deleteStorageConfiguration, notFound, conflict),
+	}
+}
+
+func ingestOperations() []operation {
+	return []operation{
+		op("CreateIngestConfiguration", (*API).createIngestConfiguration, quota),
+		op("GetIngestConfiguration", (*API).getIngestConfiguration, notFound),
+		op("ListIngestConfigurations", (*API).listIngestConfigurations),
+		op("UpdateIngestConfiguration", (*API).updateIngestConfiguration, notFound, conflict),
+		op("DeleteIngestConfiguration", (*API).deleteIngestConfiguration, notFound, conflict),
+	}
+}
+
 func tagOperations() []operation {
 	return []operation{
 		op("TagResource", (*API).tagResource, notFound).at(http.MethodPost, tagsPath),
@@ -78,17 +110,19 @@ func tagOperations() []operation {
 	}
 }
 
-func unavailableOperations() []operation {
-	var list []operation
-	for _, name := range []string{
-		"StartComposition", "GetComposition", "ListCompositions", "StopComposition",
-		"CreateEncoderConfiguration", "GetEncoderConfiguration", "ListEncoderConfigurations", "DeleteEncoderConfiguration",
-		"CreateStorageConfiguration", "GetStorageConfiguration", "ListStorageConfigurations", "DeleteStorageConfiguration",
-		"CreateIngestConfiguration", "GetIngestConfiguration", "ListIngestConfigurations", "UpdateIngestConfiguration",
-		"DeleteIngestConfiguration",
-		"StartParticipantReplication", "StopParticipantReplication", "ListParticipantReplicas",
-	} {
-		list = append(list, unavailable(name))
+func compositionOperations() []operation {
+	return []operation{
+		planned("StartComposition", (*startCompositionInput).check),
+		planned[getCompositionInput]("GetComposition", nil),
+		planned("ListCompositions", (*listCompositionsInput).check),
+		planned[stopCompositionInput]("StopComposition", nil),
 	}
-	return list
+}
+
+func replicaOperations() []operation {
+	return []operation{
+		planned("StartParticipantReplication", (*startParticipantReplicationInput).check),
+		planned("StopParticipantReplication", (*stopParticipantReplicationInput).check),
+		planned("ListParticipantReplicas", (*listParticipantReplicasInput).check),
+	}
 }

@@ -64,7 +64,7 @@ func TestCallsAreCountedAfterTheSignatureAndBeforeTheyAreUnderstood(t *testing.T
 		{"broken JSON", func() answer { return w.call("POST", "/GetStage", `{`) }, "ThrottlingException", true},
 		{"broken JSON within the rate", func() answer { return w.call("POST", "/ListStages", `{`) }, "SerializationException", true},
 		{"XML", func() answer { return w.call("POST", "/GetStage", `<x/>`, "Content-Type", "text/xml") }, "ThrottlingException", true},
-		{"an operation of later", func() answer { return w.call("POST", "/StartComposition", `{}`) }, "OperationNotSupportedException", true},
+		{"a constraint that is broken", func() answer { return w.call("POST", "/StartComposition", `{}`) }, validation, true},
 		{"another account's stage", func() answer { return w.callAs(otherKey, testRegion, "POST", "/GetStage", `{"arn":"`+testStage+`"}`) }, "ThrottlingException", true},
 	} {
 		if got := c.call(); got.code() != c.code {

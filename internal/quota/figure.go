@@ -32,9 +32,9 @@ func figures() []figure {
 	return []figure{
 		{"stages", "stages in a region", number, 1000, true, enforced},
 		{"public-keys", "public keys in a region", number, 3, false, enforced},
-		{"encoder-configurations", "encoder configurations in a region", number, 20, true, later},
-		{"storage-configurations", "storage configurations in a region", number, 5, true, later},
-		{"ingest-configurations", "ingest configurations in a region", number, 100, true, later},
+		{"encoder-configurations", "encoder configurations in a region", number, 20, true, enforced},
+		{"storage-configurations", "storage configurations in a region", number, 5, true, enforced},
+		{"ingest-configurations", "ingest configurations in a region", number, 100, true, enforced},
 		{"publishers-per-stage", "publishers on one stage at once", number, 12, false, enforced},
 		{"subscribers-per-stage", "subscribers on one stage at once", number, 10_000, true, enforced},
 		{"publishers-per-region", "publishers on all stages of a region at once", number, 1000, true, enforced},

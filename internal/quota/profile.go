@@ -77,9 +77,12 @@ func (p Profile) Limit(name string) int64 { return p.limits[name] }
 func (p Profile) Quotas() stage.Quotas {
 	of := func(name string) int { return int(p.limits[name]) }
 	return stage.Quotas{
-		Stages:             of("stages"),
-		PublicKeys:         of("public-keys"),
-		PublishersPerStage: of("publishers-per-stage"), SubscribersPerStage: of("subscribers-per-stage"),
+		Stages:                of("stages"),
+		PublicKeys:            of("public-keys"),
+		EncoderConfigurations: of("encoder-configurations"),
+		StorageConfigurations: of("storage-configurations"),
+		IngestConfigurations:  of("ingest-configurations"),
+		PublishersPerStage:    of("publishers-per-stage"), SubscribersPerStage: of("subscribers-per-stage"),
 		Publishers: of("publishers-per-region"), Subscriptions: of("subscriptions-per-region"),
 	}
 }

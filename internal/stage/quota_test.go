@@ -30,3 +30,20 @@ func TestEveryDemandForAResourceIsToldWithHowManyThereWere(t *testing.T) {
 		t.Error("only the third stage is refused")
 	}
 }
+
+// A storage configuration's quota is looked at twice, for its bucket takes time to look at.
+func TestADemandThatIsCheckedTwiceIsToldOnce(t *testing.T) {
+	var told []int
+	w := newWorldWith(t, "", stage.Quotas{StorageConfigurations: 2}, func(o *stage.Options) {
+		o.Demanded = func(d stage.Demand) { told = append(told, d.Had) }
+	})
+	for range 2 {
+		_, err := w.CreateStorageConfiguration(t.Context(), w.caller, stage.NewStorageConfiguration{Bucket: "recordings"})
+		w.check(err)
+	}
+	_, err := w.CreateStorageConfiguration(t.Context(), w.caller, stage.NewStorageConfiguration{Bucket: "recordings"})
+	wantKind(t, err, stage.Quota)
+	if want := []int{0, 1, 2}; !slices.Equal(told, want) {
+		t.Errorf("told %v, not %v", told, want)
+	}
+}

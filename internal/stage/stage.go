@@ -39,14 +39,14 @@ type stageBody struct {
 // CreateStage makes a stage and the tokens asked for with it, all or nothing.
 // Tokens come back in the order of their requests.
 func (s *Service) CreateStage(ctx context.Context, c Caller, n NewStage) (Stage, []IssuedToken, error) {
-	if err := checkTags(n.Tags); err != nil {
+	if err := CheckTags(n.Tags); err != nil {
 		return Stage{}, nil, err
 	}
 	body := stageBody{Recording: defaultRecording()}
 	if n.Recording != nil {
 		body.Recording.apply(*n.Recording)
 	}
-	arn := ARN{Region: c.Region, Account: c.Account, Type: TypeStage, ID: randomID(12)}
+	arn := s.newARN(c, TypeStage)
 	tokens, err := s.signAll(arn, n.Tokens)
 	if err != nil {
 		return Stage{}, nil, err
@@ -60,7 +60,7 @@ func (s *Service) CreateStage(ctx context.Context, c Caller, n NewStage) (Stage,
 			return err
 		}
 		// The operation declares no not-found, so an unknown storage configuration is bad input.
-		if err := checkStorage(tx, c, body.Recording, Invalid); err != nil {
+		if err := useStorage(tx, c, &d, body.Recording.StorageConfigurationARN, Invalid); err != nil {
 			return err
 		}
 		for _, t := range tokens {
@@ -94,10 +94,7 @@ func (s *Service) signAll(arn ARN, requests []TokenRequest) ([]IssuedToken, erro
 
 // stage assembles what the API shows; live is the zero Session if none is.
 func (s *Service) stage(d Document, live Session) (Stage, error) {
-	var body stageBody
-	if err := json.Unmarshal(d.Body, &body); err != nil {
-		return Stage{}, err
-	}
+	body, err := unbody[stageBody](d)
 	return Stage{
 		ARN:             d.ARN,
 		Name:            d.Name,
@@ -105,7 +102,7 @@ func (s *Service) stage(d Document, live Session) (Stage, error) {
 		ActiveSessionID: live.ID,
 		Recording:       body.Recording,
 		Endpoints:       s.endpoints,
-	}, nil
+	}, err
 }
 
 // Stage reads one stage.
@@ -176,27 +173,36 @@ func (s *Service) UpdateStage(ctx context.Context, c Caller, arn ARN, ch StageCh
 }
 
 // DeleteStage ends everyone on the stage and removes it; its history is no
-// longer answered.
+// longer answered. Its ingest configurations are detached, the storage
+// configuration it recorded to stays.
 func (s *Service) DeleteStage(ctx context.Context, c Caller, arn ARN) error {
-	err := s.store.Update(ctx, func(tx Tx) error {
-		if _, err := document(tx, c, arn); err != nil {
-			return err
-		}
-		return tx.DeleteDocument(arn) // from here on nobody is let in
-	})
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	ctx, cancel := toTheEnd(ctx)
 	defer cancel()
+	for more := true; more; { // in one transaction, unless there are very many to detach
+		err := s.store.Update(ctx, func(tx Tx) (err error) {
+			if _, err := document(tx, c, arn); err != nil {
+				return err
+			}
+			if more, err = detachSome(tx, arn); err != nil || more {
+				return err
+			}
+			return tx.DeleteDocument(arn) // from here on nobody is let in
+		})
+		if err != nil {
+			return err
+		}
+	}
 	if err := s.floor.Clear(ctx, arn, ReasonStageDeleted); err != nil {
 		return err
 	}
 	return closeSession(ctx, s.store, arn)
 }
 
-// toTheEnd is the context of the second half of a change whose first half is
-// durable: a caller who hangs up must not leave it halfway.
+// toTheEnd is the context of a change that takes several steps: a caller who
+// hangs up must not leave it halfway.
 func toTheEnd(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 }
