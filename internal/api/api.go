@@ -32,6 +32,9 @@ type Options struct {
 	Principal func(sigv4.Identity) Principal
 	// Proxies are whose word about where a request came from is taken. Optional.
 	Proxies []netip.Prefix
+	// Throttle counts a call whose signature was good, and tells whether it may go
+	// on; one that may not is answered 429. Optional.
+	Throttle func(account, region, operation string) bool
 	// PageKey keys the page tokens. Tokens stay valid for as long as it is the same.
 	PageKey []byte
 	Log     *slog.Logger
@@ -143,7 +146,7 @@ func (a *API) answer(e *exchange, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve verifies the signature and runs the operation.
+// serve verifies the signature, has the call counted, and runs the operation.
 func (a *API) serve(e *exchange, op *operation, r *request) error {
 	identity, err := a.o.Verifier.Verify(r.Request, r.body)
 	if err != nil {
@@ -151,6 +154,9 @@ func (a *API) serve(e *exchange, op *operation, r *request) error {
 	}
 	r.op, r.by = op, a.o.Principal(identity)
 	e.account = r.by.Account
+	if a.o.Throttle != nil && !a.o.Throttle(e.account, identity.Region, op.name) {
+		return errThrottled
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 	body, err := op.serve(ctx, a, stage.Caller{Account: r.by.Account, Region: identity.Region, ARN: r.by.ARN}, r, e.body)

@@ -26,6 +26,15 @@ func table() []operation {
 	)
 }
 
+// Operations lists the names of all operations.
+func Operations() []string {
+	var names []string
+	for _, op := range table() {
+		names = append(names, op.name)
+	}
+	return names
+}
+
 func stageOperations() []operation {
 	return []operation{
 		op("CreateStage", (*API).createStage, quota).over(stage.TypeStage),

@@ -21,6 +21,12 @@ type Options struct {
 	Engine   *sfu.Engine
 	Log      *slog.Logger // nil logs nothing
 
+	// Quotas bound who publishes and subscribes at once; the others are not the floor's.
+	Quotas stage.Quotas
+	// Demanded is told of every demand that these quotas may bound, from the
+	// goroutines of participants, so it must be quick. nil tells nobody.
+	Demanded func(stage.Demand)
+
 	// ListViewersUpTo is the number of connected participants up to which people
 	// who do not publish are shown to others; 100 by default, negative for never.
 	ListViewersUpTo int
@@ -62,6 +68,7 @@ type Floor struct {
 	actors sync.WaitGroup
 	count  struct{ participants, sockets, publications, subscriptions atomic.Int64 }
 	errors ration // of error events
+	tally  tally
 
 	mu      sync.Mutex
 	closed  bool
@@ -80,6 +87,7 @@ func Open(o Options) *Floor {
 		people:  make(map[key]*participant),
 		casts:   make(map[stage.ARN]*cast),
 		media:   make(map[string]*Media),
+		tally:   tally{counts: make(map[share]int)},
 	}
 	f.facts, f.giveUp = context.WithCancel(context.Background())
 	return f

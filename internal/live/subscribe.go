@@ -28,6 +28,11 @@ func (p *participant) subscribe(ctx context.Context, a stage.Admission, c stage.
 		return nil, "", err
 	}
 	m := p.newMedia(a, c, publisher)
+	if err := p.seat(m); err != nil {
+		p.recordError(a, stage.Fact{Name: stage.SubscribeError, Remote: publisher, Error: stage.QuotaExceeded})
+		return nil, "", err
+	}
+	defer p.release(m)
 	subscription, answer, err := p.floor.Engine.Subscribe(ctx, offer, source, o, m.notify())
 	if err != nil {
 		return nil, "", p.refuseOffer(a, stage.Fact{Name: stage.SubscribeError, Remote: publisher}, err)

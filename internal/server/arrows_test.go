@@ -35,15 +35,16 @@ var arrows = map[string]arrow{
 	"internal/store/storetest":   {ours: []string{"stage"}, why: "every store passes the same examination", never: []string{"net/http"}},
 	"internal/api":               {ours: []string{"stage", "sigv4", "iam"}, why: "the API asks the domain and nobody else"},
 	"internal/bucket":            {ours: []string{"sigv4"}, why: "a place with buckets knows nothing of what they are for"},
+	"internal/quota":             {ours: []string{"stage"}, why: "quotas are figures and counts; who owns what is bounded enforces them", never: []string{"net/http", "database/sql"}},
 	"internal/sfu":               {why: "media know no stage, no token, no HTTP", never: []string{"net/http", "database/sql"}},
 	"internal/live":              {ours: []string{"stage", "sfu"}, why: "the floor joins domain and media and speaks to no network", never: []string{"net/http", "database/sql"}},
 	"internal/live/livetest":     {ours: []string{"live", "sfu", "stage", "store"}, why: "test support builds a floor and what stands under it"},
 	"internal/whip":              {ours: []string{"stage", "live", "sfu"}, why: "this door knows the domain and the floor, and of the media only names"},
 	"internal/presence":          {ours: []string{"stage", "live"}, why: "this door knows the domain and the floor"},
 	"internal/guest":             {why: "a guest is a stranger: it knows the wires only"},
-	"internal/server":            {ours: []string{"api", "bucket", "iam", "keyring", "live", "presence", "sfu", "sigv4", "stage", "store", "token", "whip"}, why: "the server knows all parts, but no test support and no guest"},
+	"internal/server":            {ours: []string{"api", "bucket", "iam", "keyring", "live", "presence", "quota", "sfu", "sigv4", "stage", "store", "token", "whip"}, why: "the server knows all parts, but no test support and no guest"},
 	"internal/server/servertest": {ours: []string{"server", "sigv4"}, why: "test support drives a server from outside"},
-	"cmd/callboard":              {ours: []string{"server", "guest", "keyring", "iam"}, why: "the command is a doorway to the server"},
+	"cmd/callboard":              {ours: []string{"server", "guest", "keyring", "iam", "quota"}, why: "the command is a doorway to the server"},
 }
 
 // keepers are who alone may know a library.
@@ -58,7 +59,7 @@ var keepers = []struct {
 	{"github.com/pion/", []string{"internal/sfu", "internal/guest", "internal/live/livetest"}, "packets are the media plane's"},
 	{"github.com/aws/", []string{"cmd/callboard"}, "the server speaks the protocol itself; only clients use the SDK"},
 	{"github.com/spf13/", []string{"cmd/callboard"}, "flags are the command's"},
-	{"go.yaml.in/", []string{"internal/server"}, "configuration is the server's"},
+	{"go.yaml.in/", []string{"internal/server", "internal/quota"}, "configuration is the server's, quotas have a file of their own"},
 	{"github.com/prometheus/", []string{"internal/server"}, "parts count, the server shows"},
 	{"github.com/coder/websocket", []string{"internal/presence", "internal/guest"}, "sockets are presence"},
 	{"github.com/golang-jwt/", []string{"internal/token"}, "tokens are read in one place"},

@@ -45,8 +45,7 @@ type Config struct {
 
 	Linger      time.Duration // how long a session outlives its last participant
 	ClockSkew   time.Duration // how far a request's clock may be off
-	Stages      int           // stages an account may have in a region; 0 is no limit
-	PublicKeys  int           // public keys an account may have in a region; 0 is no limit
+	Quotas      string        // aws, none, or the path of a file; see package quota
 	LogLevel    slog.Level
 	LogFormat   string // text or json
 	LogOutput   io.Writer
@@ -64,8 +63,7 @@ func Default() Config {
 		Account:     "000000000000",
 		Linger:      120 * time.Second,
 		ClockSkew:   5 * time.Minute,
-		Stages:      1000,
-		PublicKeys:  3,
+		Quotas:      "none",
 		LogFormat:   "text",
 		LogOutput:   io.Discard,
 		ShutdownMax: 10 * time.Second,

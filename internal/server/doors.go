@@ -65,6 +65,7 @@ func (s *Server) newAPI(base string, pageKey []byte) http.Handler {
 		Verifier:  s.verifier(),
 		Principal: s.principal,
 		Proxies:   s.cfg.TrustedProxies,
+		Throttle:  s.meter.Call,
 		PageKey:   pageKey,
 		Log:       s.log,
 		Plain:     s.public.Scheme == "http",

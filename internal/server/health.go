@@ -48,6 +48,6 @@ func (s *Server) unready(ctx context.Context) string {
 }
 
 func (s *Server) probe(tx stage.Tx) error {
-	_, err := tx.CountDocuments(stage.TypeStage, s.cfg.Account, s.cfg.Region)
+	_, err := tx.CountDocuments(stage.TypeStage, s.cfg.Account, s.cfg.Region, 1)
 	return err
 }

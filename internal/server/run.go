@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -17,7 +18,13 @@ func (s *Server) Run(ctx context.Context) error {
 	onFloor, dismiss := context.WithCancel(context.WithoutCancel(ctx))
 	defer dismiss()
 	floor, served := make(chan error, 1), make(chan error, 1)
-	go func() { floor <- s.floor.Run(onFloor) }()
+	go func() {
+		var metering sync.WaitGroup
+		metering.Go(func() { s.meter.Run(onFloor) })
+		err := s.floor.Run(onFloor)
+		metering.Wait()
+		floor <- err
+	}()
 	go func() { served <- s.http.Serve(s.listener) }()
 	s.phase.Store(ready)
 	s.log.Info("serving", "url", s.URL(), "listen", s.Addr(), "media", s.MediaAddr())

@@ -17,9 +17,11 @@ import (
 
 	"golang.org/x/net/netutil"
 
+	"callboard/internal/api"
 	"callboard/internal/keyring"
 	"callboard/internal/live"
 	"callboard/internal/presence"
+	"callboard/internal/quota"
 	"callboard/internal/sfu"
 	"callboard/internal/stage"
 	"callboard/internal/store"
@@ -38,6 +40,8 @@ type Server struct {
 	public      *url.URL
 	media       netip.AddrPort
 
+	quotas   quota.Profile
+	meter    *quota.Meter
 	listener net.Listener
 	store    *store.Store
 	service  *stage.Service
@@ -67,7 +71,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, log: newLogger(&cfg)}
-	steps := []func(context.Context) error{s.openAccess, s.openListener, s.openStore, s.openStage, s.openFloor, s.openHTTP}
+	steps := []func(context.Context) error{s.openAccess, s.openQuotas, s.openListener, s.openStore, s.openStage, s.openFloor, s.openHTTP}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.close())
@@ -82,6 +86,19 @@ func newLogger(cfg *Config) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(cfg.LogOutput, o))
 	}
 	return slog.New(slog.NewTextHandler(cfg.LogOutput, o))
+}
+
+func (s *Server) openQuotas(context.Context) (err error) {
+	if s.quotas, err = Quotas(s.cfg.Quotas); err != nil {
+		return err
+	}
+	s.meter = quota.NewMeter(quota.Options{Profile: s.quotas, Log: s.log})
+	return nil
+}
+
+// Quotas gives the profile that the setting of this name stands for.
+func Quotas(setting string) (quota.Profile, error) {
+	return quota.Load(setting, api.Operations())
 }
 
 // openListener binds the HTTP address first: it is the cheapest thing to fail,
@@ -131,7 +148,8 @@ func (s *Server) openStage(ctx context.Context) (err error) {
 		Store:     s.store,
 		Endpoints: stage.Endpoints{Events: events, WHIP: whip},
 		Linger:    s.cfg.Linger,
-		Quotas:    stage.Quotas{Stages: s.cfg.Stages, PublicKeys: s.cfg.PublicKeys},
+		Quotas:    s.quotas.Quotas(),
+		Demanded:  s.meter.Demand,
 		Log:       s.log,
 		Probe:     probe,
 	})
@@ -159,7 +177,10 @@ func (s *Server) openFloor(ctx context.Context) error {
 		return errors.Join(err, conn.Close())
 	}
 	s.release = append(s.release, s.engine.Close)
-	s.floor = live.Open(live.Options{Register: s.register, Engine: s.engine, Log: s.log, Farewell: s.cfg.ShutdownMax / 2})
+	s.floor = live.Open(live.Options{
+		Register: s.register, Engine: s.engine, Log: s.log, Farewell: s.cfg.ShutdownMax / 2,
+		Quotas: s.quotas.Quotas(), Demanded: s.meter.Demand,
+	})
 	s.service.UseFloor(s.floor)
 	return nil
 }

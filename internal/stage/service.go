@@ -31,21 +31,13 @@ type Endpoints struct {
 	WHIP   string // http(s)://host/whip
 }
 
-// Quotas bound what an account may own in a region. Zero means no bound.
-type Quotas struct {
-	Stages                int
-	PublicKeys            int
-	EncoderConfigurations int
-	StorageConfigurations int
-	IngestConfigurations  int
-}
-
 // Options are what a Service and a Register are built from.
 type Options struct {
 	Store     Store
 	Endpoints Endpoints
 	Linger    time.Duration // how long a session outlives its last participant; 0 ends it at once
 	Quotas    Quotas
+	Demanded  func(Demand)     // told of every demand for a resource, quickly; nil tells nobody
 	Now       func() time.Time // the clock tokens are issued and judged by; nil is time.Now
 	Log       *slog.Logger     // nil is silence
 
@@ -65,6 +57,7 @@ type Service struct {
 	endpoints Endpoints
 	linger    time.Duration
 	quotas    Quotas
+	demanded  func(Demand)
 	signer    signer
 	now       func() time.Time
 	log       *slog.Logger
@@ -80,7 +73,10 @@ func Open(ctx context.Context, o Options) (*Service, *Register, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{store: o.Store, endpoints: o.Endpoints, linger: o.Linger, quotas: o.Quotas, now: o.Now, log: o.Log, probe: o.Probe}
+	s := &Service{
+		store: o.Store, endpoints: o.Endpoints, linger: o.Linger, quotas: o.Quotas, demanded: o.Demanded,
+		now: o.Now, log: o.Log, probe: o.Probe,
+	}
 	raw, err := s.secret(ctx, "token-key-1", func() ([]byte, error) {
 		key, err := token.NewKey()
 		if err != nil {

@@ -92,17 +92,6 @@ func (s *Service) signAll(arn ARN, requests []TokenRequest) ([]IssuedToken, erro
 	return tokens, nil
 }
 
-func (s *Service) checkQuota(tx Tx, c Caller, typ string, limit int) error {
-	if limit == 0 {
-		return nil
-	}
-	n, err := tx.CountDocuments(typ, c.Account, c.Region)
-	if err == nil && n >= limit {
-		return fail(Quota, "Account %s has %d resources of type %s in region %s, which is the limit", c.Account, n, typ, c.Region)
-	}
-	return err
-}
-
 // stage assembles what the API shows; live is the zero Session if none is.
 func (s *Service) stage(d Document, live Session) (Stage, error) {
 	body, err := unbody[stageBody](d)

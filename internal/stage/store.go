@@ -40,8 +40,8 @@ type Tx interface {
 	Document(arn ARN) (Document, error)
 	// Documents lists documents in order of creation.
 	Documents(DocumentQuery) ([]Document, error)
-	// CountDocuments counts all documents of one type of one account and region.
-	CountDocuments(typ, account, region string) (int, error)
+	// CountDocuments counts the documents of one type of one account and region, up to most.
+	CountDocuments(typ, account, region string, most int) (int, error)
 	// PutDocument stores d. No zero inserts and sets d.No, d.Version and
 	// d.Created; otherwise it replaces the row if its version is still
 	// d.Version, counts d.Version up, and fails with ErrChanged if not.

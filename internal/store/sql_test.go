@@ -83,7 +83,8 @@ func TestEveryStatementGoesByAnIndexAndNeverSorts(t *testing.T) {
 	}
 	defer s.writer.put(conn)
 	for name, sql := range statements(t) {
-		switch got := plan(t, conn, sql); {
+		// What a subquery has found by an index may be read to its end.
+		switch got := strings.ReplaceAll(plan(t, conn, sql), "SCAN (subquery-1)", ""); {
 		case strings.Contains(got, "TEMP B-TREE"):
 			t.Errorf("%s sorts: %s", name, got)
 		case strings.Contains(got, "SCAN"):
@@ -105,7 +106,7 @@ func TestListsWalkTheIndexMadeForThem(t *testing.T) {
 			"CORRELATED SCALAR SUBQUERY 1; SEARCH l USING PRIMARY KEY (source=?)",
 		listLinked: "SEARCH k USING COVERING INDEX link_target (target=? AND type=? AND account=? AND region=? AND no>?); " +
 			"SEARCH d USING INDEX sqlite_autoindex_document_1 (arn=?); CORRELATED SCALAR SUBQUERY 1; SEARCH l USING PRIMARY KEY (source=?)",
-		countDocuments:   "SEARCH document USING COVERING INDEX document_order (type=? AND account=? AND region=?)",
+		countDocuments:   "CO-ROUTINE (subquery-1); SEARCH document USING COVERING INDEX document_order (type=? AND account=? AND region=?); SCAN (subquery-1)",
 		listSessions:     "SEARCH session USING INDEX session_order (stage=? AND no<?)",
 		listLiveSessions: "SEARCH session USING INDEX session_live_order (ended=? AND no>?)",
 		listLiveSessionsOf: "SEARCH session USING INDEX session_live (stage=?); LIST SUBQUERY 1; " +
