@@ -51,8 +51,11 @@ var nouns = map[string]rule{
 	"tagkeys": {min: new(0), max: new(50), item: tagKey},
 	"storage": {min: new(0), max: new(128),
 		pattern: newPattern(`^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:storage-configuration/[a-zA-Z0-9-]+$`)},
-	"arn=stage":      arnOf(`stage`),
-	"arn=public-key": arnOf(`public-key`),
+	"bucket":                    {min: new(3), max: new(63), pattern: newPattern(`[a-z0-9-.]+`)},
+	"arn=stage":                 arnOf(`stage`),
+	"arn=public-key":            arnOf(`public-key`),
+	"arn=encoder-configuration": arnOf(`encoder-configuration`),
+	"arn=storage-configuration": arnOf(`storage-configuration`),
 	// The model's ResourceArn allows one letter before the slash, which no ARN has.
 	"arn=any": arnOf(`[a-z-]+`),
 }
@@ -142,8 +145,8 @@ func (d *decoding) checkLength(r *rule, n int) bool {
 	return false
 }
 
-func (d *decoding) checkNumber(r *rule, n int) {
-	if !r.within(n) {
+func (d *decoding) checkNumber(r *rule, n float64) {
+	if r.min != nil && n < float64(*r.min) || r.max != nil && n > float64(*r.max) {
 		d.fail("Value", "Member must be "+r.bounds())
 	}
 }

@@ -194,7 +194,14 @@ func (d *decoding) value(s *shape, raw []byte, v reflect.Value) error {
 			return d.wrongType("an integer of 32 bits")
 		}
 		v.SetInt(n)
-		d.checkNumber(&s.rule, int(n))
+		d.checkNumber(&s.rule, float64(n)) // which holds every integer of 32 bits
+	case kind == reflect.Float32:
+		if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
+			return d.wrongType("a number")
+		}
+		n, _ := strconv.ParseFloat(string(raw), 64) // infinite if it is out of all range
+		v.SetFloat(n)
+		d.checkNumber(&s.rule, n)
 	case kind == reflect.Slice:
 		return d.list(s, raw, v)
 	case kind == reflect.Map:

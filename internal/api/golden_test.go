@@ -27,6 +27,8 @@ func TestGoldenPairs(t *testing.T) {
 	g.tellStages()
 	g.tellParticipants()
 	g.tellPublicKeys()
+	g.tellEncoders()
+	g.tellStorage()
 	g.tellTags()
 	g.tellTheEnd()
 	for _, op := range table() {
@@ -142,6 +144,50 @@ func (g *golden) tellPublicKeys() {
 	g.tell("ListPublicKeys", "all", `{}`)
 }
 
+func (g *golden) tellEncoders() {
+	const unknown = `{"arn":"arn:aws:ivs:eu-west-1:123456789012:encoder-configuration/AbCdEfGhIjKl"}`
+	g.tell("CreateEncoderConfiguration", "defaults", `{}`)
+	g.tell("CreateEncoderConfiguration", "everything", `{"name":"tall","tags":{"a":"b"},`+
+		`"video":{"width":720,"height":1280,"framerate":29.97,"bitrate":1}}`)
+	g.tell("CreateEncoderConfiguration", "one member", `{"video":{"framerate":6e1}}`)
+	g.tell("CreateEncoderConfiguration", "odd width", `{"video":{"width":1281}}`)
+	g.tell("CreateEncoderConfiguration", "too many pixels", `{"video":{"width":1920,"height":1082}}`)
+	g.tell("CreateEncoderConfiguration", "as many pixels as there may be", `{"video":{"width":1080,"height":1920}}`)
+	g.tell("CreateEncoderConfiguration", "too fast", `{"video":{"framerate":60.5}}`)
+	g.tell("CreateEncoderConfiguration", "reserved tag", `{"tags":{"aws:a":"b"}}`)
+	g.tell("GetEncoderConfiguration", "known", `{"arn":"{encoder2}"}`)
+	g.tell("GetEncoderConfiguration", "unknown", unknown)
+	g.tell("GetEncoderConfiguration", "a stage", `{"arn":"{stage1}"}`)
+	g.tell("ListEncoderConfigurations", "first page", `{"maxResults":2}`)
+	g.tell("ListEncoderConfigurations", "last page", `{"nextToken":"{next5}"}`)
+	g.tell("DeleteEncoderConfiguration", "known", `{"arn":"{encoder1}"}`)
+	g.tell("DeleteEncoderConfiguration", "unknown", `{"arn":"{encoder1}"}`)
+}
+
+func (g *golden) tellStorage() {
+	const unknown = `"arn:aws:ivs:eu-west-1:123456789012:storage-configuration/AbCdEfGhIjKl"`
+	g.tell("CreateStorageConfiguration", "minimal", `{"s3":{"bucketName":"my-bucket"}}`)
+	g.tell("CreateStorageConfiguration", "everything", `{"name":"archive","s3":{"bucketName":"other.bucket-2"},"tags":{"a":"b"}}`)
+	g.tell("CreateStorageConfiguration", "missing bucket", `{"s3":{"bucketName":"missing"}}`)
+	g.tell("CreateStorageConfiguration", "locked bucket", `{"s3":{"bucketName":"locked"}}`)
+	g.tell("CreateStorageConfiguration", "path for a bucket", `{"s3":{"bucketName":"../../etc"}}`)
+	g.tell("CreateStorageConfiguration", "nowhere", `{"name":"archive"}`)
+	g.tell("GetStorageConfiguration", "known", `{"arn":"{storage1}"}`)
+	g.tell("GetStorageConfiguration", "unknown", `{"arn":`+unknown+`}`)
+	g.tell("ListStorageConfigurations", "all", `{}`)
+	g.tell("CreateStage", "recorded", `{"autoParticipantRecordingConfiguration":{"storageConfigurationArn":"{storage1}",`+
+		`"mediaTypes":["NONE"],"thumbnailConfiguration":{"recordingMode":"INTERVAL","targetIntervalSeconds":1},`+
+		`"recordingReconnectWindowSeconds":300,"hlsConfiguration":{"targetSegmentDurationSeconds":2},"recordParticipantReplicas":false}}`)
+	g.tell("UpdateStage", "recorded elsewhere", `{"arn":"{stage3}","autoParticipantRecordingConfiguration":{"storageConfigurationArn":"{storage2}",`+
+		`"thumbnailConfiguration":{"storage":["LATEST","SEQUENTIAL"]},"hlsConfiguration":{}}}`)
+	g.tell("UpdateStage", "unknown storage configuration", `{"arn":"{stage3}","autoParticipantRecordingConfiguration":`+
+		`{"storageConfigurationArn":`+unknown+`}}`)
+	g.tell("DeleteStorageConfiguration", "in use", `{"arn":"{storage2}"}`)
+	g.tell("UpdateStage", "not recorded any more", `{"arn":"{stage3}","autoParticipantRecordingConfiguration":{"storageConfigurationArn":""}}`)
+	g.tell("DeleteStorageConfiguration", "known", `{"arn":"{storage2}"}`)
+	g.tell("DeleteStorageConfiguration", "unknown", `{"arn":"{storage2}"}`)
+}
+
 func (g *golden) tellTags() {
 	tags := "/tags/" + strings.NewReplacer(":", "%3A", "/", "%2F").Replace(g.actual("{stage1}"))
 	g.request("TagResource", "two", "POST", tags, `{"tags":{"team":"a","Team":""}}`)
@@ -229,6 +275,8 @@ var random = []struct {
 	re   *regexp.Regexp
 }{
 	{"stage", regexp.MustCompile(`"arn":"([^"]*:stage/[^"]*)"`)},
+	{"encoder", regexp.MustCompile(`"arn":"([^"]*:encoder-configuration/[^"]*)"`)},
+	{"storage", regexp.MustCompile(`"arn":"([^"]*:storage-configuration/[^"]*)"`)},
 	{"key", regexp.MustCompile(`"arn":"([^"]*:public-key/[^"]*)"`)},
 	{"participant", regexp.MustCompile(`"participantId":"([A-Za-z0-9]{12})"`)},
 	{"jwt", regexp.MustCompile(`"token":"([^"]*)"`)},

@@ -15,6 +15,8 @@ func table() []operation {
 		sessionOperations(),
 		participantOperations(),
 		publicKeyOperations(),
+		encoderOperations(),
+		storageOperations(),
 		tagOperations(),
 		unavailableOperations(),
 	)
@@ -61,6 +63,24 @@ func publicKeyOperations() []operation {
 	}
 }
 
+func encoderOperations() []operation {
+	return []operation{
+		op("CreateEncoderConfiguration", (*API).createEncoderConfiguration, quota),
+		op("GetEncoderConfiguration", (*API).getEncoderConfiguration, notFound),
+		op("ListEncoderConfigurations", (*API).listEncoderConfigurations),
+		op("DeleteEncoderConfiguration", (*API).deleteEncoderConfiguration, notFound, conflict),
+	}
+}
+
+func storageOperations() []operation {
+	return []operation{
+		op("CreateStorageConfiguration", (*API).createStorageConfiguration, notFound, quota),
+		op("GetStorageConfiguration", (*API).getStorageConfiguration, notFound),
+		op("ListStorageConfigurations", (*API).listStorageConfigurations),
+		op("DeleteStorageConfiguration", (*API).deleteStorageConfiguration, notFound, conflict),
+	}
+}
+
 func tagOperations() []operation {
 	return []operation{
 		op("TagResource", (*API).tagResource, notFound).at(http.MethodPost, tagsPath),
@@ -73,8 +93,6 @@ func unavailableOperations() []operation {
 	var list []operation
 	for _, name := range []string{
 		"StartComposition", "GetComposition", "ListCompositions", "StopComposition",
-		"CreateEncoderConfiguration", "GetEncoderConfiguration", "ListEncoderConfigurations", "DeleteEncoderConfiguration",
-		"CreateStorageConfiguration", "GetStorageConfiguration", "ListStorageConfigurations", "DeleteStorageConfiguration",
 		"CreateIngestConfiguration", "GetIngestConfiguration", "ListIngestConfigurations", "UpdateIngestConfiguration",
 		"DeleteIngestConfiguration",
 		"StartParticipantReplication", "StopParticipantReplication", "ListParticipantReplicas",

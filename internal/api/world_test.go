@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -54,6 +55,19 @@ func (emptyFloor) Disconnect(context.Context, stage.ARN, string, stage.Reason, s
 }
 func (emptyFloor) Clear(context.Context, stage.ARN, stage.Reason) error { return nil }
 
+// probe knows two buckets that are not what one expects.
+func probe(_ context.Context, bucket string) error {
+	switch bucket {
+	case "missing":
+		return &stage.Error{Kind: stage.NotFound, Message: "There is no bucket missing"}
+	case "locked":
+		return &stage.Error{Kind: stage.Denied, Message: "The bucket locked cannot be written to"}
+	case "broken":
+		return errors.New("the disk is full")
+	}
+	return nil
+}
+
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{
@@ -70,6 +84,7 @@ func newWorld(t testing.TB) *world {
 		Endpoints: stage.Endpoints{Events: "wss://board.example.com/events", WHIP: "https://board.example.com/whip"},
 		Linger:    2 * time.Minute,
 		Quotas:    stage.Quotas{PublicKeys: 3},
+		Probe:     probe,
 	})
 	w.check(err)
 	w.service.UseFloor(emptyFloor{})

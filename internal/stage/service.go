@@ -33,8 +33,11 @@ type Endpoints struct {
 
 // Quotas bound what an account may own in a region. Zero means no bound.
 type Quotas struct {
-	Stages     int
-	PublicKeys int
+	Stages                int
+	PublicKeys            int
+	EncoderConfigurations int
+	StorageConfigurations int
+	IngestConfigurations  int
 }
 
 // Options are what a Service and a Register are built from.
@@ -45,6 +48,12 @@ type Options struct {
 	Quotas    Quotas
 	Now       func() time.Time // the clock tokens are issued and judged by; nil is time.Now
 	Log       *slog.Logger     // nil is silence
+
+	// Probe finds out whether recordings can be written to a bucket. An
+	// [*Error] of kind NotFound or Denied is for the caller; anything else is
+	// the server's trouble. It may take its time and is called outside of any
+	// transaction. Nil believes that every bucket is there.
+	Probe func(ctx context.Context, bucket string) error
 }
 
 // Service is the control plane: one method for each thing one can do. All
@@ -59,6 +68,7 @@ type Service struct {
 	signer    signer
 	now       func() time.Time
 	log       *slog.Logger
+	probe     func(ctx context.Context, bucket string) error
 }
 
 // Open builds the service and the register on one store, creating the server's
@@ -70,7 +80,7 @@ func Open(ctx context.Context, o Options) (*Service, *Register, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{store: o.Store, endpoints: o.Endpoints, linger: o.Linger, quotas: o.Quotas, now: o.Now, log: o.Log}
+	s := &Service{store: o.Store, endpoints: o.Endpoints, linger: o.Linger, quotas: o.Quotas, now: o.Now, log: o.Log, probe: o.Probe}
 	raw, err := s.secret(ctx, "token-key-1", func() ([]byte, error) {
 		key, err := token.NewKey()
 		if err != nil {
@@ -125,6 +135,14 @@ func (s *Service) secret(ctx context.Context, name string, make func() ([]byte, 
 		return tx.PutSecret(name, fresh)
 	})
 	return value, err
+}
+
+// Quotas are the bounds this service was built with.
+func (s *Service) Quotas() Quotas { return s.quotas }
+
+// newARN names a new resource of the caller's.
+func (s *Service) newARN(c Caller, typ string) ARN {
+	return ARN{Region: c.Region, Account: c.Account, Type: typ, ID: randomID(12)}
 }
 
 // reach says whether the caller may name this ARN at all: resources of another

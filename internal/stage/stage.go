@@ -39,14 +39,14 @@ type stageBody struct {
 // CreateStage makes a stage and the tokens asked for with it, all or nothing.
 // Tokens come back in the order of their requests.
 func (s *Service) CreateStage(ctx context.Context, c Caller, n NewStage) (Stage, []IssuedToken, error) {
-	if err := checkTags(n.Tags); err != nil {
+	if err := CheckTags(n.Tags); err != nil {
 		return Stage{}, nil, err
 	}
 	body := stageBody{Recording: defaultRecording()}
 	if n.Recording != nil {
 		body.Recording.apply(*n.Recording)
 	}
-	arn := ARN{Region: c.Region, Account: c.Account, Type: TypeStage, ID: randomID(12)}
+	arn := s.newARN(c, TypeStage)
 	tokens, err := s.signAll(arn, n.Tokens)
 	if err != nil {
 		return Stage{}, nil, err
@@ -60,7 +60,7 @@ func (s *Service) CreateStage(ctx context.Context, c Caller, n NewStage) (Stage,
 			return err
 		}
 		// The operation declares no not-found, so an unknown storage configuration is bad input.
-		if err := checkStorage(tx, c, body.Recording, Invalid); err != nil {
+		if err := useStorage(tx, c, &d, body.Recording.StorageConfigurationARN, Invalid); err != nil {
 			return err
 		}
 		for _, t := range tokens {
@@ -105,10 +105,7 @@ func (s *Service) checkQuota(tx Tx, c Caller, typ string, limit int) error {
 
 // stage assembles what the API shows; live is the zero Session if none is.
 func (s *Service) stage(d Document, live Session) (Stage, error) {
-	var body stageBody
-	if err := json.Unmarshal(d.Body, &body); err != nil {
-		return Stage{}, err
-	}
+	body, err := unbody[stageBody](d)
 	return Stage{
 		ARN:             d.ARN,
 		Name:            d.Name,
@@ -116,7 +113,7 @@ func (s *Service) stage(d Document, live Session) (Stage, error) {
 		ActiveSessionID: live.ID,
 		Recording:       body.Recording,
 		Endpoints:       s.endpoints,
-	}, nil
+	}, err
 }
 
 // Stage reads one stage.

@@ -104,12 +104,19 @@ type Document struct {
 	Name    string
 	Tags    map[string]string
 	Body    []byte // JSON of what is particular to the type
+
+	// Links are the ARNs by which the document is found beside its own: the
+	// resources it refers to. A set, read in the order of their texts; nil when
+	// empty. A target need not exist.
+	Links []ARN
 }
 
 // DocumentQuery selects documents of one type, account and region with No
-// greater than After, ascending, at most Limit.
+// greater than After, ascending, at most Limit; with Link set, only those that
+// have it among their links. It costs O(Limit) with a link and without.
 type DocumentQuery struct {
 	Type, Account, Region string
+	Link                  ARN
 	After                 int64
 	Limit                 int
 }

@@ -101,7 +101,10 @@ func TestListsWalkTheIndexMadeForThem(t *testing.T) {
 	}
 	defer s.writer.put(conn)
 	for sql, want := range map[string]string{
-		listDocuments:        "SEARCH document USING INDEX document_order (type=? AND account=? AND region=? AND no>?)",
+		listDocuments: "SEARCH d USING INDEX document_order (type=? AND account=? AND region=? AND no>?); " +
+			"CORRELATED SCALAR SUBQUERY 1; SEARCH l USING PRIMARY KEY (source=?)",
+		listLinked: "SEARCH k USING COVERING INDEX link_target (target=? AND type=? AND account=? AND region=? AND no>?); " +
+			"SEARCH d USING INDEX sqlite_autoindex_document_1 (arn=?); CORRELATED SCALAR SUBQUERY 1; SEARCH l USING PRIMARY KEY (source=?)",
 		countDocuments:       "SEARCH document USING COVERING INDEX document_order (type=? AND account=? AND region=?)",
 		listSessions:         "SEARCH session USING INDEX session_order (stage=? AND no<?)",
 		listLiveSessions:     "SEARCH session USING INDEX session_live_order (ended=? AND no>?)",
