@@ -23,9 +23,6 @@ func TestEveryConstraintOfTheModelIsKept(t *testing.T) {
 	m := readModel(t)
 	w := newWorld(t)
 	for _, op := range table() {
-		if op.input == nil {
-			continue
-		}
 		t.Run(op.name, func(t *testing.T) {
 			input := m.Operations[op.name].Input.Shape
 			for _, b := range m.breaches(nil, input) {
@@ -84,13 +81,17 @@ func (w *world) callWith(op operation, input modelShape, members map[string]any)
 
 // examples are strings that satisfy the patterns of the model.
 var examples = map[string]string{
-	"StageArn":                testStage,
-	"PublicKeyArn":            "arn:aws:ivs:eu-west-1:123456789012:public-key/f99cde61-c2b0-4df3-8941-ca7d38acca1a",
-	"ResourceArn":             testStage,
-	"StageSessionId":          "st-1CVugbu2cf2n8",
-	"PublicKeyMaterial":       testPEM,
-	"EncoderConfigurationArn": "arn:aws:ivs:eu-west-1:123456789012:encoder-configuration/AbCdEfGhIjKl",
-	"StorageConfigurationArn": "arn:aws:ivs:eu-west-1:123456789012:storage-configuration/AbCdEfGhIjKl",
+	"StageArn":                    testStage,
+	"PublicKeyArn":                "arn:aws:ivs:eu-west-1:123456789012:public-key/f99cde61-c2b0-4df3-8941-ca7d38acca1a",
+	"ResourceArn":                 testStage,
+	"StageSessionId":              "st-1CVugbu2cf2n8",
+	"PublicKeyMaterial":           testPEM,
+	"CompositionArn":              "arn:aws:ivs:eu-west-1:123456789012:composition/AbCdEfGhIjKl",
+	"ChannelArn":                  "arn:aws:ivs:eu-west-1:123456789012:channel/AbCdEfGhIjKl",
+	"IngestConfigurationArn":      "arn:aws:ivs:eu-west-1:123456789012:ingest-configuration/AbCdEfGhIjKl",
+	"IngestConfigurationStageArn": testStage,
+	"EncoderConfigurationArn":     "arn:aws:ivs:eu-west-1:123456789012:encoder-configuration/AbCdEfGhIjKl",
+	"StorageConfigurationArn":     "arn:aws:ivs:eu-west-1:123456789012:storage-configuration/AbCdEfGhIjKl",
 	"AutoParticipantRecordingStorageConfigurationArn": "arn:aws:ivs:eu-west-1:123456789012:storage-configuration/AbCdEfGhIjKl",
 }
 
@@ -185,7 +186,11 @@ func (m *model) wrongValues(at []string, name string) []breach {
 		}
 	}
 	if len(s.Enum) > 0 {
-		list = append(list, breach{"enum", at, strings.ToLower(s.Enum[0]),
+		wrong := strings.ToLower(s.Enum[0])
+		if name == "IngestProtocol" { // of which the official example has small letters
+			wrong += "\u017f"
+		}
+		list = append(list, breach{"enum", at, wrong,
 			one("Value", at, "Member must satisfy enum value set: ["+strings.Join(s.Enum, ", ")+"]")})
 	}
 	if s.Pattern != "" {

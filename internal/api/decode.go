@@ -217,6 +217,7 @@ func (d *decoding) value(s *shape, raw []byte, v reflect.Value) error {
 
 // stringValue checks a string and stores it, as text or as an ARN.
 func (d *decoding) stringValue(s *shape, text string, v reflect.Value) {
+	text = s.rule.fold(text)
 	switch {
 	case !d.checkString(&s.rule, text):
 	case s.typ == arnType:

@@ -12,7 +12,7 @@ import (
 type operation struct {
 	name, method, path string
 	errors             []string     // the errors it may answer besides the common ones
-	input, output      reflect.Type // nil when this server does not have the operation
+	input, output      reflect.Type // output is nil while this server does not do the operation
 
 	// serve decodes, runs and encodes; it appends the response to buf.
 	serve func(ctx context.Context, a *API, c stage.Caller, r *request, buf []byte) ([]byte, error)
@@ -56,13 +56,20 @@ func (o operation) at(method, path string) operation {
 	return o
 }
 
-// unavailable makes a row for an operation that this server does not have.
-// 501 is a status that no SDK tries again.
-func unavailable(name string) operation {
-	err := frontDoor(http.StatusNotImplemented, "OperationNotSupportedException",
-		"The operation "+name+" is not supported: this server does not have it yet.")
-	return operation{
-		name: name, method: http.MethodPost, path: "/" + name,
-		serve: func(context.Context, *API, stage.Caller, *request, []byte) ([]byte, error) { return nil, err },
-	}
+// planned makes a row for an operation that this server understands but does
+// not do yet. It tells what is wrong with a request; one that is right is
+// answered with 501, a status that no SDK tries again. check may be nil.
+func planned[In any](name string, check func(*In) error) operation {
+	later := frontDoor(http.StatusNotImplemented, "OperationNotSupportedException",
+		"The operation "+name+" is not supported: this server does not do it yet.")
+	o := op(name, func(_ *API, _ context.Context, _ stage.Caller, in *In) (*nothing, error) {
+		if check != nil {
+			if err := check(in); err != nil {
+				return nil, err
+			}
+		}
+		return nil, later
+	})
+	o.output = nil
+	return o
 }

@@ -73,6 +73,14 @@ func (a *API) openPageOf(size int, p page, q question) (stage.Page, error) {
 	return out, nil
 }
 
+// unissued refuses any token, for an operation that has issued none.
+func (p page) unissued() error {
+	if p.NextToken != "" {
+		return errToken
+	}
+	return nil
+}
+
 // nextToken gives the token of the page that begins after a position; "" when
 // there is none.
 func (a *API) nextToken(position int64, q question) string {

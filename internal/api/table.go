@@ -17,8 +17,10 @@ func table() []operation {
 		publicKeyOperations(),
 		encoderOperations(),
 		storageOperations(),
+		ingestOperations(),
 		tagOperations(),
-		unavailableOperations(),
+		compositionOperations(),
+		replicaOperations(),
 	)
 }
 
@@ -81,6 +83,16 @@ func storageOperations() []operation {
 	}
 }
 
+func ingestOperations() []operation {
+	return []operation{
+		op("CreateIngestConfiguration", (*API).createIngestConfiguration, quota),
+		op("GetIngestConfiguration", (*API).getIngestConfiguration, notFound),
+		op("ListIngestConfigurations", (*API).listIngestConfigurations),
+		op("UpdateIngestConfiguration", (*API).updateIngestConfiguration, notFound, conflict),
+		op("DeleteIngestConfiguration", (*API).deleteIngestConfiguration, notFound, conflict),
+	}
+}
+
 func tagOperations() []operation {
 	return []operation{
 		op("TagResource", (*API).tagResource, notFound).at(http.MethodPost, tagsPath),
@@ -89,15 +101,19 @@ func tagOperations() []operation {
 	}
 }
 
-func unavailableOperations() []operation {
-	var list []operation
-	for _, name := range []string{
-		"StartComposition", "GetComposition", "ListCompositions", "StopComposition",
-		"CreateIngestConfiguration", "GetIngestConfiguration", "ListIngestConfigurations", "UpdateIngestConfiguration",
-		"DeleteIngestConfiguration",
-		"StartParticipantReplication", "StopParticipantReplication", "ListParticipantReplicas",
-	} {
-		list = append(list, unavailable(name))
+func compositionOperations() []operation {
+	return []operation{
+		planned("StartComposition", (*startCompositionInput).check),
+		planned[getCompositionInput]("GetComposition", nil),
+		planned("ListCompositions", (*listCompositionsInput).check),
+		planned[stopCompositionInput]("StopComposition", nil),
 	}
-	return list
+}
+
+func replicaOperations() []operation {
+	return []operation{
+		planned("StartParticipantReplication", (*startParticipantReplicationInput).check),
+		planned("StopParticipantReplication", (*stopParticipantReplicationInput).check),
+		planned("ListParticipantReplicas", (*listParticipantReplicasInput).check),
+	}
 }

@@ -184,27 +184,36 @@ func (s *Service) UpdateStage(ctx context.Context, c Caller, arn ARN, ch StageCh
 }
 
 // DeleteStage ends everyone on the stage and removes it; its history is no
-// longer answered.
+// longer answered. Its ingest configurations are detached, the storage
+// configuration it recorded to stays.
 func (s *Service) DeleteStage(ctx context.Context, c Caller, arn ARN) error {
-	err := s.store.Update(ctx, func(tx Tx) error {
-		if _, err := document(tx, c, arn); err != nil {
-			return err
-		}
-		return tx.DeleteDocument(arn) // from here on nobody is let in
-	})
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	ctx, cancel := toTheEnd(ctx)
 	defer cancel()
+	for more := true; more; { // in one transaction, unless there are very many to detach
+		err := s.store.Update(ctx, func(tx Tx) (err error) {
+			if _, err := document(tx, c, arn); err != nil {
+				return err
+			}
+			if more, err = detachSome(tx, arn); err != nil || more {
+				return err
+			}
+			return tx.DeleteDocument(arn) // from here on nobody is let in
+		})
+		if err != nil {
+			return err
+		}
+	}
 	if err := s.floor.Clear(ctx, arn, ReasonStageDeleted); err != nil {
 		return err
 	}
 	return closeSession(ctx, s.store, arn)
 }
 
-// toTheEnd is the context of the second half of a change whose first half is
-// durable: a caller who hangs up must not leave it halfway.
+// toTheEnd is the context of a change that takes several steps: a caller who
+// hangs up must not leave it halfway.
 func toTheEnd(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 }

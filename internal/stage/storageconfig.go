@@ -1,9 +1,6 @@
 package stage
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // StorageConfiguration says where recordings go. It never changes.
 type StorageConfiguration struct {
@@ -90,10 +87,7 @@ func useStorage(tx Tx, c Caller, d *Document, text string, unknown Kind) error {
 	if err != nil || arn.Type != TypeStorageConfiguration {
 		return fail(Invalid, "%q is not the ARN of a storage configuration", text)
 	}
-	_, err = document(tx, c, arn)
-	if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotFound {
-		e.Kind = unknown
-	}
 	d.Links = []ARN{arn}
-	return err
+	_, err = document(tx, c, arn)
+	return asKind(err, NotFound, unknown)
 }

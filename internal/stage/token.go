@@ -148,7 +148,12 @@ func (r TokenRequest) check() error {
 	if r.Duration < 0 || r.Duration > MaxTokenDuration {
 		return fail(Invalid, "A token lasts between 1 minute and 14 days")
 	}
-	if n := token.AttributeBytes(r.Attributes); n > token.MaxAttributes {
+	return CheckAttributes(r.Attributes)
+}
+
+// CheckAttributes says whether the attributes of a participant take too much room.
+func CheckAttributes(attributes map[string]string) error {
+	if n := token.AttributeBytes(attributes); n > token.MaxAttributes {
 		return fail(Invalid, "The keys and values of attributes take %d bytes; at most %d are allowed", n, token.MaxAttributes)
 	}
 	return nil
