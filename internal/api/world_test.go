@@ -73,12 +73,18 @@ func probe(_ context.Context, bucket string) error {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldAt(t, "")
+}
+
+// newWorldAt is a world whose facts are in a file, which others can look into.
+func newWorldAt(t testing.TB, path string) *world {
+	t.Helper()
 	w := &world{
 		t:      t,
 		caller: stage.Caller{Account: "123456789012", Region: testRegion, ARN: "arn:aws:iam::123456789012:root"},
 		now:    time.Date(2026, 1, 2, 3, 4, 5, 60e6, time.UTC),
 	}
-	facts, err := store.Open(t.Context(), store.Options{Now: w.clock})
+	facts, err := store.Open(t.Context(), store.Options{Path: path, Now: w.clock})
 	w.check(err)
 	w.facts = facts
 	t.Cleanup(func() { facts.Close() })
