@@ -64,7 +64,8 @@ type Floor struct {
 	errors ration // of error events
 
 	mu      sync.Mutex
-	closed  bool
+	closed  bool // for good
+	vacated bool // for a while
 	people  map[key]*participant
 	casts   map[stage.ARN]*cast
 	media   map[string]*Media
@@ -193,6 +194,9 @@ func (f *Floor) enter(a stage.Admission) (*participant, error) {
 	defer f.mu.Unlock()
 	if f.closed {
 		return nil, errClosed
+	}
+	if f.vacated {
+		return nil, errVacated
 	}
 	k := key{a.Stage, a.ParticipantID}
 	p := f.people[k]

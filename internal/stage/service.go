@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -16,6 +17,10 @@ type Caller struct {
 	Account string
 	Region  string
 	ARN     string // the principal, for messages
+
+	// Endpoints are the URLs under which this caller reaches the server, as
+	// stages and tokens made for it say; the zero value means the server's own.
+	Endpoints Endpoints
 }
 
 // Page asks for one page of a list. After is the position handed out with the
@@ -44,6 +49,7 @@ type Options struct {
 	Linger    time.Duration // how long a session outlives its last participant; 0 ends it at once
 	Quotas    Quotas
 	Now       func() time.Time // the clock tokens are issued and judged by; nil is time.Now
+	Rand      io.Reader        // every id is drawn from it, one at a time, but no secret; nil is crypto/rand
 	Log       *slog.Logger     // nil is silence
 }
 
@@ -51,6 +57,7 @@ type Options struct {
 // methods are safe for concurrent use; errors for the caller are [*Error].
 // Resources of another account are Denied; of another region, not found.
 type Service struct {
+	*lottery
 	store     Store
 	floor     Floor
 	endpoints Endpoints
@@ -70,7 +77,11 @@ func Open(ctx context.Context, o Options) (*Service, *Register, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{store: o.Store, endpoints: o.Endpoints, linger: o.Linger, quotas: o.Quotas, now: o.Now, log: o.Log}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	ids := &lottery{source: o.Rand}
+	s := &Service{lottery: ids, store: o.Store, endpoints: o.Endpoints, linger: o.Linger, quotas: o.Quotas, now: o.Now, log: o.Log}
 	raw, err := s.secret(ctx, "token-key-1", func() ([]byte, error) {
 		key, err := token.NewKey()
 		if err != nil {
@@ -86,7 +97,7 @@ func Open(ctx context.Context, o Options) (*Service, *Register, error) {
 		return nil, nil, fmt.Errorf("token signing key: %w", err)
 	}
 	s.signer = signer{key: key, id: serverKeyID}
-	return s, &Register{store: o.Store, linger: o.Linger, serverKey: &key.PublicKey, now: o.Now}, nil
+	return s, &Register{lottery: ids, store: o.Store, linger: o.Linger, serverKey: &key.PublicKey, now: o.Now}, nil
 }
 
 // UseFloor tells the service whom to ask when people must go. It is called
@@ -125,6 +136,14 @@ func (s *Service) secret(ctx context.Context, name string, make func() ([]byte, 
 		return tx.PutSecret(name, fresh)
 	})
 	return value, err
+}
+
+// endpointsFor gives the URLs under which the caller reaches the server.
+func (s *Service) endpointsFor(c Caller) Endpoints {
+	if c.Endpoints != (Endpoints{}) {
+		return c.Endpoints
+	}
+	return s.endpoints
 }
 
 // reach says whether the caller may name this ARN at all: resources of another
