@@ -38,7 +38,8 @@ var arrows = map[string]arrow{
 	"internal/whip":              {ours: []string{"stage", "live", "sfu"}, why: "this door knows the domain and the floor, and of the media only names"},
 	"internal/presence":          {ours: []string{"stage", "live"}, why: "this door knows the domain and the floor"},
 	"internal/guest":             {why: "a guest is a stranger: it knows the wires only"},
-	"internal/server":            {ours: []string{"api", "live", "presence", "sfu", "sigv4", "stage", "store", "token", "whip"}, why: "the server knows all parts, but no test support and no guest"},
+	"internal/rehearsal":         {why: "what is only for tests knows nothing of what it is used on"},
+	"internal/server":            {ours: []string{"api", "live", "presence", "rehearsal", "sfu", "sigv4", "stage", "store", "token", "whip"}, why: "the server knows all parts, but no test support and no guest"},
 	"internal/server/servertest": {ours: []string{"server", "sigv4"}, why: "test support drives a server from outside"},
 	"cmd/callboard":              {ours: []string{"server", "guest"}, why: "the command is a doorway to the server"},
 }

@@ -121,6 +121,10 @@ func TestSettingsThatDoNotFitTogetherAreRefused(t *testing.T) {
 		{"a key id without its secret", map[string]string{"access-key-id": "AKIA1234"}, "set both or not at all"},
 		{"dev beyond loopback", map[string]string{"dev": "true", "listen": "10.0.0.1:80"}, "loopback"},
 		{"dev with media beyond loopback", map[string]string{"dev": "true", "media": ":7481"}, "loopback"},
+		{"dev beyond loopback, which a container may", map[string]string{"dev": "true", "listen": ":80"}, "dev-network"},
+		{"dev-network without dev", map[string]string{"dev-network": "true"}, "needs dev"},
+		{"rand-seed without dev", map[string]string{"rand-seed": "1", "data": "memory:"}, "needs dev"},
+		{"rand-seed with facts that stay", map[string]string{"rand-seed": "1", "dev": "true", "data": "/data"}, "data must be memory:, not /data"},
 		{"all addresses without a public URL", map[string]string{"listen": "0.0.0.0:80"}, "public-url"},
 		{"an empty host without a public URL", map[string]string{"listen": ":80"}, "public-url"},
 	}

@@ -19,6 +19,7 @@ import (
 
 	"callboard/internal/live"
 	"callboard/internal/presence"
+	"callboard/internal/rehearsal"
 	"callboard/internal/sfu"
 	"callboard/internal/stage"
 	"callboard/internal/store"
@@ -45,6 +46,10 @@ type Server struct {
 	presence *presence.Endpoint
 	metrics  *metrics
 	http     *http.Server
+
+	clock rehearsal.Clock // nobody sets it ahead but for tests
+	dice  *rehearsal.Dice // nil without rand-seed
+	gate  sync.RWMutex    // held for reading by operations, for writing by a reset
 
 	phase    atomic.Int32   // starting, ready, stopping
 	requests sync.WaitGroup // HTTP requests and sockets that are being served
@@ -103,7 +108,7 @@ func (s *Server) openListener(ctx context.Context) error {
 	})
 	address, err := s.cfg.URL()
 	if err != nil { // the port was chosen just now
-		address = "http://" + l.Addr().String()
+		address = "http://" + reachable(l.Addr().String())
 	}
 	if s.public, err = url.Parse(address); err != nil {
 		return fmt.Errorf("public-url %q is no URL: %w", address, err)
@@ -112,11 +117,14 @@ func (s *Server) openListener(ctx context.Context) error {
 }
 
 func (s *Server) openStore(ctx context.Context) (err error) {
+	if s.cfg.RandSeed != nil {
+		s.dice = rehearsal.NewDice(*s.cfg.RandSeed)
+	}
 	path := Memory
 	if s.cfg.Data != Memory {
 		path = filepath.Join(s.cfg.Data, "callboard.db")
 	}
-	s.store, err = store.Open(ctx, store.Options{Path: path, Log: s.log})
+	s.store, err = store.Open(ctx, store.Options{Path: path, Now: s.clock.Now, Log: s.log})
 	if err != nil {
 		return fmt.Errorf("data %s cannot be opened: %w", s.cfg.Data, err)
 	}
@@ -125,15 +133,18 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 }
 
 func (s *Server) openStage(ctx context.Context) (err error) {
-	events, whip := endpoints(s.public)
-	s.service, s.register, err = stage.Open(ctx, stage.Options{
+	o := stage.Options{
 		Store:     s.store,
-		Endpoints: stage.Endpoints{Events: events, WHIP: whip},
+		Endpoints: endpoints(s.public),
 		Linger:    s.cfg.Linger,
 		Quotas:    stage.Quotas{Stages: s.cfg.Stages, PublicKeys: s.cfg.PublicKeys},
+		Now:       s.clock.Now,
 		Log:       s.log,
-	})
-	if err != nil {
+	}
+	if s.dice != nil {
+		o.Rand = s.dice
+	}
+	if s.service, s.register, err = stage.Open(ctx, o); err != nil {
 		return err
 	}
 	if err := s.register.Recover(ctx); err != nil {

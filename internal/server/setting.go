@@ -48,6 +48,8 @@ func Settings() []Setting {
 		text("access-key-id", "access key id that signs requests (default: made at the first start)", "4 to 128 letters and digits", isKeyID, func(c *Config) *string { return &c.AccessKeyID }),
 		text("secret-access-key", "secret that goes with access-key-id; better a variable or the file than a flag", "at least 8 characters without spaces", isSecret, func(c *Config) *string { return &c.SecretAccessKey }),
 		toggle("dev", "accept any credentials; a 12-digit access key id is the account; loopback only", func(c *Config) *bool { return &c.Dev }),
+		toggle("dev-network", "with dev: answer beyond loopback, for a container whose ports only its owner reaches", func(c *Config) *bool { return &c.DevNetwork }),
+		optional("rand-seed", "with dev: the same ids in each run, in the order of the calls; a number that picks which", func(c *Config) **uint64 { return &c.RandSeed }),
 		duration("linger", "how long a session outlives its last participant", 0, func(c *Config) *time.Duration { return &c.Linger }),
 		duration("clock-skew", "how far the clock of a signed request may be off", time.Second, func(c *Config) *time.Duration { return &c.ClockSkew }),
 		count("quota-stages", "stages an account may have in a region; 0 is no limit", func(c *Config) *int { return &c.Stages }),
@@ -98,6 +100,22 @@ func count(name, usage string, field func(*Config) *int) Setting {
 			return err == nil && n >= 0
 		},
 		get: func(c *Config) string { return strconv.Itoa(*field(c)) },
+	}
+}
+
+func optional(name, usage string, field func(*Config) **uint64) Setting {
+	return Setting{Name: name, Usage: usage, Allowed: "a whole number, 0 or more",
+		set: func(c *Config, v string) bool {
+			n, err := strconv.ParseUint(v, 10, 64)
+			*field(c) = &n
+			return err == nil
+		},
+		get: func(c *Config) string {
+			if n := *field(c); n != nil {
+				return strconv.FormatUint(*n, 10)
+			}
+			return ""
+		},
 	}
 }
 

@@ -160,3 +160,24 @@ func TestAfterAResetNothingIsKnownAndTokensOfBeforeOpenNothing(t *testing.T) {
 	w.check(err)
 	w.enter(issued.JWT)
 }
+
+func TestAnIDThatSomebodyCameWithIsNotGivenAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dice := loaded()
+	var err error
+	w.Service, w.Register, err = stage.Open(t.Context(), stage.Options{
+		Store: w.store, Rand: dice, Now: w.clock, Endpoints: stage.Endpoints{Events: "ws://x", WHIP: "http://x"},
+	})
+	w.check(err)
+	arn := w.stage()
+	before := w.token(arn, "alice")
+	w.check(w.Reset(t.Context(), func() { *dice = *loaded() }))
+	if again := w.stage(); again != arn {
+		t.Fatalf("the stage is %s, not %s again", again, arn)
+	}
+	w.enter(before.JWT)
+	if after := w.token(arn, "bob"); after.ParticipantID == before.ParticipantID {
+		t.Errorf("bob is %s, as alice is", after.ParticipantID)
+	}
+}

@@ -63,18 +63,26 @@ func (s *Service) CreateToken(ctx context.Context, c Caller, arn ARN, r TokenReq
 	if err != nil {
 		return IssuedToken{}, err
 	}
-	issued, err := s.sign(c, arn, r)
-	if err != nil {
-		return IssuedToken{}, err
-	}
-	err = s.store.Update(ctx, func(tx Tx) error {
-		if _, err := document(tx, c, arn); err != nil {
-			return err
+	for {
+		issued, err := s.sign(c, arn, r)
+		if err != nil {
+			return IssuedToken{}, err
 		}
-		return reserve(tx, arn, issued)
-	})
-	return issued, err
+		err = s.store.Update(ctx, func(tx Tx) error {
+			if _, err := document(tx, c, arn); err != nil {
+				return err
+			}
+			return reserve(tx, arn, issued)
+		})
+		if !errors.Is(err, errTaken) {
+			return issued, err
+		}
+	}
 }
+
+// errTaken says that a participant id is known on the stage already. Chance does
+// not do that; but after a reset, ids that can be foretold meet tokens of before.
+var errTaken = errors.New("the participant id is taken")
 
 // Reword gives a token again that the caller reaches under other URLs: the same
 // permission for the same participant, with the caller's endpoints in it.
@@ -89,7 +97,7 @@ func (s *Service) Reword(c Caller, arn ARN, t IssuedToken) (IssuedToken, error) 
 func reserve(tx Tx, arn ARN, t IssuedToken) error {
 	_, err := tx.Pass(arn, t.ParticipantID)
 	if err == nil {
-		return fail(Internal, "participant id %s was drawn twice", t.ParticipantID)
+		return errTaken
 	}
 	if !errors.Is(err, ErrNoRow) {
 		return err
