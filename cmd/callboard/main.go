@@ -32,6 +32,7 @@ subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
 		Example: `  callboard demo --for 20s          see it work, with nothing to install or leave behind
   callboard serve                   run a server
   eval "$(callboard env)"           point the AWS CLI and SDKs at it
+  callboard keys create --policy IVSReadOnlyAccess    an access key that only reads
   callboard ls <stage ARN or name>  call the roll`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -41,7 +42,7 @@ subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
 			return err
 		},
 	}
-	root.AddCommand(serveCommand(), envCommand(), lsCommand(), demoCommand(), versionCommand())
+	root.AddCommand(serveCommand(), envCommand(), keysCommand(), lsCommand(), demoCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"strings"
@@ -27,9 +28,10 @@ const (
 type Options struct {
 	Service  *stage.Service
 	Verifier *sigv4.Verifier
-	// Account tells whose access key signed a request: the 12-digit account
-	// and the ARN of the principal.
-	Account func(sigv4.Identity) (account, principalARN string)
+	// Principal tells whose access key signed a request, and what that may do.
+	Principal func(sigv4.Identity) Principal
+	// Proxies are whose word about where a request came from is taken. Optional.
+	Proxies []netip.Prefix
 	// PageKey keys the page tokens. Tokens stay valid for as long as it is the same.
 	PageKey []byte
 	Log     *slog.Logger
@@ -153,9 +155,9 @@ func (a *API) serve(e *exchange, op *operation, r *request) error {
 	if err != nil {
 		return err
 	}
-	account, principal := a.o.Account(identity)
-	e.account = account
-	caller := stage.Caller{Account: account, Region: identity.Region, ARN: principal}
+	r.op, r.by = op, a.o.Principal(identity)
+	e.account = r.by.Account
+	caller := stage.Caller{Account: r.by.Account, Region: identity.Region, ARN: r.by.ARN}
 	if a.o.Endpoints != nil {
 		caller.Endpoints = a.o.Endpoints(r.Request)
 	}

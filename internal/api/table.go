@@ -3,6 +3,8 @@ package api
 import (
 	"net/http"
 	"slices"
+
+	"callboard/internal/stage"
 )
 
 const tagsPath = "/tags/" // followed by an ARN
@@ -22,9 +24,9 @@ func table() []operation {
 
 func stageOperations() []operation {
 	return []operation{
-		op("CreateStage", (*API).createStage, quota),
+		op("CreateStage", (*API).createStage, quota).over(stage.TypeStage),
 		op("GetStage", (*API).getStage, notFound),
-		op("ListStages", (*API).listStages),
+		op("ListStages", (*API).listStages).over(stage.TypeStage),
 		op("UpdateStage", (*API).updateStage, notFound, conflict),
 		op("DeleteStage", (*API).deleteStage, notFound, conflict),
 	}
@@ -54,7 +56,7 @@ func participantOperations() []operation {
 
 func publicKeyOperations() []operation {
 	return []operation{
-		op("ImportPublicKey", (*API).importPublicKey, quota, conflict),
+		op("ImportPublicKey", (*API).importPublicKey, quota, conflict).over(stage.TypePublicKey),
 		op("GetPublicKey", (*API).getPublicKey, notFound),
 		op("ListPublicKeys", (*API).listPublicKeys),
 		op("DeletePublicKey", (*API).deletePublicKey, notFound),

@@ -37,10 +37,13 @@ const (
 type world struct {
 	*API
 	t        testing.TB
+	facts    *store.Store
 	service  *stage.Service
 	register *stage.Register
 	caller   stage.Caller
-	log      lockedBuffer
+	// principal is who holds testKey.
+	principal Principal
+	log       lockedBuffer
 
 	mu  sync.Mutex
 	now time.Time
@@ -63,6 +66,7 @@ func newWorld(t testing.TB) *world {
 	}
 	facts, err := store.Open(t.Context(), store.Options{Now: w.clock})
 	w.check(err)
+	w.facts = facts
 	t.Cleanup(func() { facts.Close() })
 	w.service, w.register, err = stage.Open(t.Context(), stage.Options{
 		Store:     facts,
@@ -73,6 +77,7 @@ func newWorld(t testing.TB) *world {
 	})
 	w.check(err)
 	w.service.UseFloor(emptyFloor{})
+	w.principal = Principal{Account: w.caller.Account, ARN: w.caller.ARN, Root: true}
 	w.API = New(w.options())
 	return w
 }
@@ -88,11 +93,11 @@ func (w *world) options() Options {
 			}
 			return sigv4.Key{}, false
 		}},
-		Account: func(i sigv4.Identity) (string, string) {
+		Principal: func(i sigv4.Identity) Principal {
 			if i.AccessKeyID == otherKey.AccessKeyID {
-				return "210987654321", "arn:aws:iam::210987654321:root"
+				return Principal{Account: "210987654321", ARN: "arn:aws:iam::210987654321:root", Root: true}
 			}
-			return w.caller.Account, w.caller.ARN
+			return w.principal
 		},
 		PageKey: []byte("0123456789abcdef0123456789abcdef"),
 		Log:     slog.New(slog.NewTextHandler(&w.log, nil)),

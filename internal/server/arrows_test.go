@@ -28,10 +28,12 @@ type arrow struct {
 var arrows = map[string]arrow{
 	"internal/token":             {why: "tokens are functions of bytes, keys and a time", never: []string{"net/http", "os", "database/sql"}},
 	"internal/sigv4":             {why: "signatures know no service and no operation"},
+	"internal/iam":               {why: "policies are a language: functions of a document and a request", never: []string{"net/http", "os", "database/sql", "io/fs"}},
+	"internal/keyring":           {ours: []string{"iam"}, why: "a key knows its policies and no door", never: []string{"net/http"}},
 	"internal/stage":             {ours: []string{"token"}, why: "the domain knows no HTTP, no SQL, no media, no files", never: []string{"net/http", "net", "os", "database/sql", "io/fs"}},
 	"internal/store":             {ours: []string{"stage"}, why: "the store remembers facts and knows no door", never: []string{"net/http"}},
 	"internal/store/storetest":   {ours: []string{"stage"}, why: "every store passes the same examination", never: []string{"net/http"}},
-	"internal/api":               {ours: []string{"stage", "sigv4"}, why: "the API asks the domain and nobody else"},
+	"internal/api":               {ours: []string{"stage", "sigv4", "iam"}, why: "the API asks the domain and nobody else"},
 	"internal/sfu":               {why: "media know no stage, no token, no HTTP", never: []string{"net/http", "database/sql"}},
 	"internal/live":              {ours: []string{"stage", "sfu"}, why: "the floor joins domain and media and speaks to no network", never: []string{"net/http", "database/sql"}},
 	"internal/live/livetest":     {ours: []string{"live", "sfu", "stage", "store"}, why: "test support builds a floor and what stands under it"},
@@ -39,9 +41,9 @@ var arrows = map[string]arrow{
 	"internal/presence":          {ours: []string{"stage", "live"}, why: "this door knows the domain and the floor"},
 	"internal/guest":             {why: "a guest is a stranger: it knows the wires only"},
 	"internal/rehearsal":         {why: "what is only for tests knows nothing of what it is used on"},
-	"internal/server":            {ours: []string{"api", "live", "presence", "rehearsal", "sfu", "sigv4", "stage", "store", "token", "whip"}, why: "the server knows all parts, but no test support and no guest"},
+	"internal/server":            {ours: []string{"api", "iam", "keyring", "live", "presence", "rehearsal", "sfu", "sigv4", "stage", "store", "token", "whip"}, why: "the server knows all parts, but no test support and no guest"},
 	"internal/server/servertest": {ours: []string{"server", "sigv4"}, why: "test support drives a server from outside"},
-	"cmd/callboard":              {ours: []string{"server", "guest"}, why: "the command is a doorway to the server"},
+	"cmd/callboard":              {ours: []string{"server", "guest", "keyring", "iam"}, why: "the command is a doorway to the server"},
 }
 
 // keepers are who alone may know a library.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -35,6 +36,8 @@ type Config struct {
 	Dev             bool    // accept any credentials; loopback only
 	DevNetwork      bool    // with Dev: answer beyond loopback, too
 	RandSeed        *uint64 // with Dev: makes the same ids in each run; nil makes random ones
+
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 
 	Linger      time.Duration // how long a session outlives its last participant
 	ClockSkew   time.Duration // how far a request's clock may be off
@@ -139,6 +142,14 @@ func reachable(listen string) string {
 		return "127.0.0.1" + portOf(listen)
 	}
 	return listen
+}
+
+// KeysPath is the file of the access keys, "" when everything is kept in memory.
+func (c *Config) KeysPath() string {
+	if c.Data == Memory {
+		return ""
+	}
+	return filepath.Join(c.Data, "keys.json")
 }
 
 // endpoints derives what tokens and stages say from the public URL.

@@ -9,7 +9,6 @@ import (
 
 	"callboard/internal/api"
 	"callboard/internal/presence"
-	"callboard/internal/sigv4"
 	"callboard/internal/whip"
 )
 
@@ -67,15 +66,16 @@ func (s *Server) doors(ctx context.Context) (*doors, error) {
 
 func (s *Server) newAPI(base string, pageKey []byte) http.Handler {
 	o := api.Options{
-		Service:  s.service,
-		Verifier: s.verifier(),
-		Account:  s.account,
-		PageKey:  pageKey,
-		Log:      s.log,
-		Plain:    s.public.Scheme == "http",
-		BasePath: base,
-		Observe:  s.metrics.observe,
-		Gate:     &s.gate,
+		Service:   s.service,
+		Verifier:  s.verifier(),
+		Principal: s.principal,
+		Proxies:   s.cfg.TrustedProxies,
+		PageKey:   pageKey,
+		Log:       s.log,
+		Plain:     s.public.Scheme == "http",
+		BasePath:  base,
+		Observe:   s.metrics.observe,
+		Gate:      &s.gate,
 	}
 	if s.followsHost() {
 		o.Endpoints = hostEndpoints
@@ -90,29 +90,6 @@ func (s *Server) guard(door http.Handler) http.Handler {
 		return door
 	}
 	return guard{door: door, host: s.public.Hostname(), network: s.cfg.DevNetwork}
-}
-
-func (s *Server) verifier() *sigv4.Verifier {
-	key := sigv4.Key{AccessKeyID: s.credentials.AccessKeyID, Secret: s.credentials.SecretAccessKey}
-	return &sigv4.Verifier{
-		Service:        "ivs",
-		Window:         s.cfg.ClockSkew,
-		Host:           s.public.Host,
-		AnyCredentials: s.cfg.Dev,
-		Lookup: func(id string) (sigv4.Key, bool) {
-			return key, id == key.AccessKeyID
-		},
-	}
-}
-
-// account tells whose a request is. With dev a 12-digit access key id is an
-// account of its own, so that tests need not share one.
-func (s *Server) account(id sigv4.Identity) (account, principal string) {
-	account = s.cfg.Account
-	if s.cfg.Dev && isAccount(id.AccessKeyID) {
-		account = id.AccessKeyID
-	}
-	return account, "arn:aws:iam::" + account + ":user/callboard"
 }
 
 // doors sends each request to the part of the server that speaks its language.

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/net/netutil"
 
+	"callboard/internal/keyring"
 	"callboard/internal/live"
 	"callboard/internal/presence"
 	"callboard/internal/rehearsal"
@@ -33,7 +34,8 @@ const maxConnections = 20_000
 type Server struct {
 	cfg         Config
 	log         *slog.Logger
-	credentials Credentials
+	credentials Credentials // the root pair
+	keys        *keyring.Book
 	public      *url.URL
 	media       netip.AddrPort
 
@@ -85,11 +87,6 @@ func newLogger(cfg *Config) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(cfg.LogOutput, o))
 	}
 	return slog.New(slog.NewTextHandler(cfg.LogOutput, o))
-}
-
-func (s *Server) openAccess(context.Context) (err error) {
-	s.credentials, _, err = s.cfg.Credentials()
-	return err
 }
 
 // openListener binds the HTTP address first: it is the cheapest thing to fail,
@@ -192,5 +189,5 @@ func (s *Server) Addr() string { return s.listener.Addr().String() }
 // MediaAddr is the UDP address of media, with the port that was really taken.
 func (s *Server) MediaAddr() string { return s.media.String() }
 
-// Credentials are those that sign requests to this server.
+// Credentials are the root pair, which may do everything in its account.
 func (s *Server) Credentials() Credentials { return s.credentials }

@@ -50,6 +50,7 @@ func Settings() []Setting {
 		toggle("dev", "accept any credentials; a 12-digit access key id is the account; loopback only", func(c *Config) *bool { return &c.Dev }),
 		toggle("dev-network", "with dev: answer beyond loopback, for a container whose ports only its owner reaches", func(c *Config) *bool { return &c.DevNetwork }),
 		optional("rand-seed", "with dev: the same ids in each run, in the order of the calls; a number that picks which", func(c *Config) **uint64 { return &c.RandSeed }),
+		prefixes("trusted-proxies", "addresses or networks of proxies whose X-Forwarded-For tells where a request came from", func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
 		duration("linger", "how long a session outlives its last participant", 0, func(c *Config) *time.Duration { return &c.Linger }),
 		duration("clock-skew", "how far the clock of a signed request may be off", time.Second, func(c *Config) *time.Duration { return &c.ClockSkew }),
 		count("quota-stages", "stages an account may have in a region; 0 is no limit", func(c *Config) *int { return &c.Stages }),
@@ -147,6 +148,38 @@ func addresses(name, usage string, field func(*Config) *[]netip.Addr) Setting {
 			return strings.Join(parts, ",")
 		},
 	}
+}
+
+func prefixes(name, usage string, field func(*Config) *[]netip.Prefix) Setting {
+	return Setting{Name: name, Usage: usage, Allowed: "IP addresses or networks separated by commas, such as 10.0.0.5 or 10.0.0.0/8",
+		set: func(c *Config, v string) bool {
+			*field(c) = nil
+			for part := range strings.SplitSeq(v, ",") {
+				p, err := parsePrefix(strings.TrimSpace(part))
+				if err != nil {
+					return false
+				}
+				*field(c) = append(*field(c), p)
+			}
+			return true
+		},
+		get: func(c *Config) string {
+			var parts []string
+			for _, p := range *field(c) {
+				parts = append(parts, p.String())
+			}
+			return strings.Join(parts, ",")
+		},
+	}
+}
+
+// parsePrefix reads a network, or an address as the network of it alone.
+func parsePrefix(s string) (netip.Prefix, error) {
+	if ip, err := netip.ParseAddr(s); err == nil {
+		return ip.Unmap().Prefix(ip.Unmap().BitLen())
+	}
+	p, err := netip.ParsePrefix(s)
+	return p.Masked(), err
 }
 
 // shortDuration writes 2m0s as 2m, the way people do.

@@ -150,7 +150,7 @@ func (s *Service) endpointsFor(c Caller) Endpoints {
 // account are out of bounds. A resource of another region is merely not there.
 func (c Caller) reach(arn ARN) error {
 	if arn.Account != c.Account {
-		return fail(Denied, "User: %s is not authorized to perform this operation on resource: %s because it belongs to another account", c.ARN, arn)
+		return fail(Denied, "User: %s is not authorized to perform this operation on resource: %s because no resource-based policy allows it", c.ARN, arn)
 	}
 	return nil
 }

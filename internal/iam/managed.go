@@ -1,0 +1,67 @@
+package iam
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// managedARN stands before the name of a managed policy in its ARN.
+const managedARN = "arn:aws:iam::aws:policy/"
+
+// managed are the policies that need not be written. IVSReadOnlyAccess and
+// IVSFullAccess are named as in AWS and say of this service what they say there.
+var managed = map[string]string{
+	"IVSReadOnlyAccess": `{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Sid": "Read",
+      "Effect": "Allow",
+      "Action": ["ivs:Get*", "ivs:List*"],
+      "Resource": "*"
+    }
+  ]
+}
+`,
+	"IVSFullAccess": `{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Sid": "Everything",
+      "Effect": "Allow",
+      "Action": "ivs:*",
+      "Resource": "*"
+    }
+  ]
+}
+`,
+	"CallboardFullAccess": `{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Sid": "Everything",
+      "Effect": "Allow",
+      "Action": ["ivs:*", "callboard:*"],
+      "Resource": "*"
+    }
+  ]
+}
+`,
+}
+
+// Managed gives the managed policy of a name, which may also be its AWS ARN.
+func Managed(name string) (*Policy, bool) {
+	name = strings.TrimPrefix(name, managedARN)
+	document, ok := managed[name]
+	if !ok {
+		return nil, false
+	}
+	p, err := Parse(name, []byte(document))
+	return p, err == nil
+}
+
+// ManagedNames are the names that [Managed] knows, sorted.
+func ManagedNames() []string {
+	return slices.Sorted(maps.Keys(managed))
+}
