@@ -41,7 +41,8 @@ var arrows = map[string]arrow{
 	"internal/presence":          {ours: []string{"stage", "live"}, why: "this door knows the domain and the floor"},
 	"internal/guest":             {why: "a guest is a stranger: it knows the wires only"},
 	"internal/rehearsal":         {why: "what is only for tests knows nothing of what it is used on"},
-	"internal/server":            {ours: []string{"api", "iam", "keyring", "live", "presence", "rehearsal", "sfu", "sigv4", "stage", "store", "token", "whip"}, why: "the server knows all parts, but no test support and no guest"},
+	"internal/seed":              {ours: []string{"keyring", "stage", "token"}, why: "a seed is sown through the domain, like a caller's wishes", never: []string{"net/http"}},
+	"internal/server":            {ours: []string{"api", "iam", "keyring", "live", "presence", "rehearsal", "seed", "sfu", "sigv4", "stage", "store", "token", "whip"}, why: "the server knows all parts, but no test support and no guest"},
 	"internal/server/servertest": {ours: []string{"server", "sigv4"}, why: "test support drives a server from outside"},
 	"cmd/callboard":              {ours: []string{"server", "guest", "keyring", "iam"}, why: "the command is a doorway to the server"},
 }
@@ -58,7 +59,7 @@ var keepers = []struct {
 	{"github.com/pion/", []string{"internal/sfu", "internal/guest", "internal/live/livetest"}, "packets are the media plane's"},
 	{"github.com/aws/", []string{"cmd/callboard"}, "the server speaks the protocol itself; only clients use the SDK"},
 	{"github.com/spf13/", []string{"cmd/callboard"}, "flags are the command's"},
-	{"go.yaml.in/", []string{"internal/server"}, "configuration is the server's"},
+	{"go.yaml.in/", []string{"internal/server", "internal/seed"}, "YAML is for what people write: configuration and seeds"},
 	{"github.com/prometheus/", []string{"internal/server"}, "parts count, the server shows"},
 	{"github.com/coder/websocket", []string{"internal/presence", "internal/guest"}, "sockets are presence"},
 	{"github.com/golang-jwt/", []string{"internal/token"}, "tokens are read in one place"},

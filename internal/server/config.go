@@ -35,6 +35,7 @@ type Config struct {
 	SecretAccessKey string
 	Dev             bool    // accept any credentials; loopback only
 	DevNetwork      bool    // with Dev: answer beyond loopback, too
+	Seed            string  // file of what is to be there from the start; "" for nothing
 	RandSeed        *uint64 // with Dev: makes the same ids in each run; nil makes random ones
 
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed

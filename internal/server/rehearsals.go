@@ -11,12 +11,11 @@ import (
 const rehearsalPath = "/callboard/v1/"
 
 func (s *Server) rehearsals() http.Handler {
-	return rehearsal.NewDoor(rehearsal.Options{
-		Clock: &s.clock,
-		Sweep: s.register.Sweep,
-		Reset: s.reset,
-		Log:   s.log,
-	})
+	o := rehearsal.Options{Clock: &s.clock, Sweep: s.register.Sweep, Reset: s.reset, Log: s.log}
+	if s.cfg.Seed != "" {
+		o.Seed = s.showCrop
+	}
+	return rehearsal.NewDoor(o)
 }
 
 // reset brings everything back to the state after the start. Operations under
@@ -27,11 +26,15 @@ func (s *Server) reset(ctx context.Context) error {
 	s.gate.Lock()
 	defer s.gate.Unlock()
 	return s.floor.Vacate(ctx, func() error {
-		return s.service.Reset(ctx, func() {
+		err := s.service.Reset(ctx, func() {
 			s.clock.Reset()
 			if s.dice != nil {
 				s.dice.Restart()
 			}
 		})
+		if err != nil {
+			return err
+		}
+		return s.sow(ctx)
 	})
 }

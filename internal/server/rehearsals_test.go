@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -331,4 +332,21 @@ func TestTheSameNumberGivesTheSameIDsOnEveryStart(t *testing.T) {
 	if a, b, c := ids(1), ids(1), ids(2); !slices.Equal(a, b) || slices.Equal(a, c) {
 		t.Errorf("got %q and %q, and for another number %q", a, b, c)
 	}
+}
+
+// claimsOf gives the URLs in a token.
+func claimsOf(t *testing.T, jwt string) (c struct {
+	Events string `json:"events_url"`
+	WHIP   string `json:"whip_url"`
+}) {
+	t.Helper()
+	parts := strings.Split(jwt, ".")
+	body, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err == nil {
+		err = json.Unmarshal(body, &c)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }

@@ -21,6 +21,7 @@ import (
 	"callboard/internal/live"
 	"callboard/internal/presence"
 	"callboard/internal/rehearsal"
+	"callboard/internal/seed"
 	"callboard/internal/sfu"
 	"callboard/internal/stage"
 	"callboard/internal/store"
@@ -51,15 +52,18 @@ type Server struct {
 
 	clock rehearsal.Clock // nobody sets it ahead but for tests
 	dice  *rehearsal.Dice // nil without rand-seed
-	gate  sync.RWMutex    // held for reading by operations, for writing by a reset
+	gate  sync.RWMutex    // held for reading by operations, for writing by who sows or resets
+	plan  *seed.Plan      // what is to be there from the start
+	crop  atomic.Pointer[seed.Crop]
 
-	phase    atomic.Int32   // starting, ready, stopping
+	phase    atomic.Int32   // starting, seeding, ready, stopping
 	requests sync.WaitGroup // HTTP requests and sockets that are being served
 	release  []func() error // gives back what was acquired, last first
 }
 
 const (
 	starting int32 = iota
+	seeding
 	ready
 	stopping
 )
@@ -72,7 +76,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, log: newLogger(&cfg)}
-	steps := []func(context.Context) error{s.openAccess, s.openListener, s.openStore, s.openStage, s.openFloor, s.openHTTP}
+	steps := []func(context.Context) error{s.openSeed, s.openAccess, s.openListener, s.openStore, s.openStage, s.openFloor, s.openHTTP}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.close())

@@ -49,6 +49,7 @@ func Settings() []Setting {
 		text("secret-access-key", "secret that goes with access-key-id; better a variable or the file than a flag", "at least 8 characters without spaces", isSecret, func(c *Config) *string { return &c.SecretAccessKey }),
 		toggle("dev", "accept any credentials; a 12-digit access key id is the account; loopback only", func(c *Config) *bool { return &c.Dev }),
 		toggle("dev-network", "with dev: answer beyond loopback, for a container whose ports only its owner reaches", func(c *Config) *bool { return &c.DevNetwork }),
+		text("seed", "YAML file of stages, tokens and keys that are to be there from the start", "the path of a file", notEmpty, func(c *Config) *string { return &c.Seed }),
 		optional("rand-seed", "with dev: the same ids in each run, in the order of the calls; a number that picks which", func(c *Config) **uint64 { return &c.RandSeed }),
 		prefixes("trusted-proxies", "addresses or networks of proxies whose X-Forwarded-For tells where a request came from", func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
 		duration("linger", "how long a session outlives its last participant", 0, func(c *Config) *time.Duration { return &c.Linger }),
