@@ -137,6 +137,15 @@ func (c *Config) URL() (string, error) {
 	return "http://" + reachable(c.Listen), nil
 }
 
+// LocalURL is a URL at which a program on the same machine reaches the server,
+// whatever other clients use. It fails when the port is chosen at the start.
+func (c *Config) LocalURL() (string, error) {
+	if portOf(c.Listen) == ":0" {
+		return "", fmt.Errorf("listen is %s, whose port is chosen at the start: say the URL", c.Listen)
+	}
+	return "http://" + reachable(c.Listen), nil
+}
+
 // reachable is an address at which this machine reaches a listener.
 func reachable(listen string) string {
 	if wildcard(listen) {
