@@ -44,6 +44,12 @@ type Options struct {
 	// BasePath is put before every route ("/base" makes "/base/GetStage").
 	// It is part of what clients sign. Optional.
 	BasePath string
+	// Endpoints tells the URLs under which the sender of a request reaches the
+	// server; the zero value, or no function, stands for the server's own. Optional.
+	Endpoints func(*http.Request) stage.Endpoints
+	// Gate is held for reading while an operation runs, though not while its
+	// request arrives; who holds it for writing has the facts for himself. Optional.
+	Gate *sync.RWMutex
 	// Observe is told about every answered request; operation is "unknown" for
 	// requests that reached none. Optional.
 	Observe func(operation string, status int, d time.Duration)
@@ -157,9 +163,17 @@ func (a *API) serve(e *exchange, op *operation, r *request) error {
 	if a.o.Throttle != nil && !a.o.Throttle(e.account, identity.Region, op.name) {
 		return errThrottled
 	}
+	caller := stage.Caller{Account: r.by.Account, Region: identity.Region, ARN: r.by.ARN}
+	if a.o.Endpoints != nil {
+		caller.Endpoints = a.o.Endpoints(r.Request)
+	}
+	if a.o.Gate != nil {
+		a.o.Gate.RLock()
+		defer a.o.Gate.RUnlock()
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	body, err := op.serve(ctx, a, stage.Caller{Account: r.by.Account, Region: identity.Region, ARN: r.by.ARN}, r, e.body)
+	body, err := op.serve(ctx, a, caller, r, e.body)
 	if err != nil {
 		return err
 	}

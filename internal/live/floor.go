@@ -71,7 +71,8 @@ type Floor struct {
 	tally  tally
 
 	mu      sync.Mutex
-	closed  bool
+	closed  bool // for good
+	vacated bool // for a while
 	people  map[key]*participant
 	casts   map[stage.ARN]*cast
 	media   map[string]*Media
@@ -201,6 +202,9 @@ func (f *Floor) enter(a stage.Admission) (*participant, error) {
 	defer f.mu.Unlock()
 	if f.closed {
 		return nil, errClosed
+	}
+	if f.vacated {
+		return nil, errVacated
 	}
 	k := key{a.Stage, a.ParticipantID}
 	p := f.people[k]

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 
 	"callboard/internal/api"
 	"callboard/internal/keyring"
@@ -13,8 +14,18 @@ func (s *Server) openAccess(context.Context) (err error) {
 	if s.credentials, _, err = s.cfg.Credentials(); err != nil {
 		return err
 	}
-	s.keys, err = keyring.Open(keyring.Options{Path: s.cfg.KeysPath(), Log: s.log})
-	return err
+	if s.keys, err = keyring.Open(keyring.Options{Path: s.cfg.KeysPath(), Log: s.log}); err != nil {
+		return err
+	}
+	for _, k := range s.plan.Keys {
+		if k.ID == s.credentials.AccessKeyID {
+			return fmt.Errorf("the seed %s has %s, which is the server's own", s.cfg.Seed, k)
+		}
+		if err := s.keys.Add(k); err != nil {
+			return fmt.Errorf("the seed %s does not fit the keys that there are: %w", s.cfg.Seed, err)
+		}
+	}
+	return nil
 }
 
 func (s *Server) verifier() *sigv4.Verifier {

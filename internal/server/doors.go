@@ -42,6 +42,10 @@ func (s *Server) doors(ctx context.Context) (*doors, error) {
 		return nil, err
 	}
 	base := s.public.Path
+	rehearsals := http.Handler(nil)
+	if s.cfg.Dev {
+		rehearsals = http.StripPrefix(rehearsalPath, s.guard(s.rehearsals()))
+	}
 	s.presence = presence.New(presence.Options{Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/events"})
 	return &doors{
 		base: base,
@@ -54,13 +58,14 @@ func (s *Server) doors(ctx context.Context) (*doors, error) {
 			Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/whip", PublicPath: base + "/whip",
 		}),
 		presence: s.presence,
+		rehearse: rehearsals,
 		api:      s.newAPI("", pageKey),
 		baseAPI:  s.newAPI(base, pageKey),
 	}, nil
 }
 
 func (s *Server) newAPI(base string, pageKey []byte) http.Handler {
-	door := api.New(api.Options{
+	o := api.Options{
 		Service:   s.service,
 		Verifier:  s.verifier(),
 		Principal: s.principal,
@@ -71,11 +76,21 @@ func (s *Server) newAPI(base string, pageKey []byte) http.Handler {
 		Plain:     s.public.Scheme == "http",
 		BasePath:  base,
 		Observe:   s.metrics.observe,
-	})
-	if s.cfg.Dev {
-		return localOnly{door, s.public.Hostname()}
+		Gate:      &s.gate,
 	}
-	return door
+	if s.followsHost() {
+		o.Endpoints = hostEndpoints
+	}
+	return s.guard(api.New(o))
+}
+
+// guard puts in front of a door, in a server that accepts any credentials, what
+// keeps strangers out.
+func (s *Server) guard(door http.Handler) http.Handler {
+	if !s.cfg.Dev {
+		return door
+	}
+	return guard{door: door, host: s.public.Hostname(), network: s.cfg.DevNetwork}
 }
 
 // doors sends each request to the part of the server that speaks its language.
@@ -86,6 +101,7 @@ type doors struct {
 	own      map[string]http.Handler
 	whip     http.Handler
 	presence http.Handler
+	rehearse http.Handler // nil without dev
 	api      http.Handler // everything else
 	baseAPI  http.Handler // the same under base, which is a part of what clients sign
 }
@@ -119,6 +135,9 @@ func (d *doors) door(path string) http.Handler {
 	}
 	if own, ok := d.own[path]; ok {
 		return own
+	}
+	if strings.HasPrefix(path, rehearsalPath) {
+		return d.rehearse
 	}
 	return nil
 }

@@ -27,6 +27,8 @@ func (s *Server) unready(ctx context.Context) string {
 	switch s.phase.Load() {
 	case starting:
 		return "starting"
+	case seeding:
+		return "seeding"
 	case stopping:
 		return "stopping"
 	}

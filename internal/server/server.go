@@ -22,6 +22,8 @@ import (
 	"callboard/internal/live"
 	"callboard/internal/presence"
 	"callboard/internal/quota"
+	"callboard/internal/rehearsal"
+	"callboard/internal/seed"
 	"callboard/internal/sfu"
 	"callboard/internal/stage"
 	"callboard/internal/store"
@@ -52,13 +54,20 @@ type Server struct {
 	metrics  *metrics
 	http     *http.Server
 
-	phase    atomic.Int32   // starting, ready, stopping
+	clock rehearsal.Clock // nobody sets it ahead but for tests
+	dice  *rehearsal.Dice // nil without rand-seed
+	gate  sync.RWMutex    // held for reading by operations, for writing by who sows or resets
+	plan  *seed.Plan      // what is to be there from the start
+	crop  atomic.Pointer[seed.Crop]
+
+	phase    atomic.Int32   // starting, seeding, ready, stopping
 	requests sync.WaitGroup // HTTP requests and sockets that are being served
 	release  []func() error // gives back what was acquired, last first
 }
 
 const (
 	starting int32 = iota
+	seeding
 	ready
 	stopping
 )
@@ -71,7 +80,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, log: newLogger(&cfg)}
-	steps := []func(context.Context) error{s.openAccess, s.openQuotas, s.openListener, s.openStore, s.openStage, s.openFloor, s.openHTTP}
+	steps := []func(context.Context) error{s.openSeed, s.openAccess, s.openQuotas, s.openListener, s.openStore, s.openStage, s.openFloor, s.openHTTP}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.close())
@@ -117,7 +126,7 @@ func (s *Server) openListener(ctx context.Context) error {
 	})
 	address, err := s.cfg.URL()
 	if err != nil { // the port was chosen just now
-		address = "http://" + l.Addr().String()
+		address = "http://" + reachable(l.Addr().String())
 	}
 	if s.public, err = url.Parse(address); err != nil {
 		return fmt.Errorf("public-url %q is no URL: %w", address, err)
@@ -126,11 +135,14 @@ func (s *Server) openListener(ctx context.Context) error {
 }
 
 func (s *Server) openStore(ctx context.Context) (err error) {
+	if s.cfg.RandSeed != nil {
+		s.dice = rehearsal.NewDice(*s.cfg.RandSeed)
+	}
 	path := Memory
 	if s.cfg.Data != Memory {
 		path = filepath.Join(s.cfg.Data, "callboard.db")
 	}
-	s.store, err = store.Open(ctx, store.Options{Path: path, Log: s.log})
+	s.store, err = store.Open(ctx, store.Options{Path: path, Now: s.clock.Now, Log: s.log})
 	if err != nil {
 		return fmt.Errorf("data %s cannot be opened: %w", s.cfg.Data, err)
 	}
@@ -143,17 +155,20 @@ func (s *Server) openStage(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	events, whip := endpoints(s.public)
-	s.service, s.register, err = stage.Open(ctx, stage.Options{
+	o := stage.Options{
 		Store:     s.store,
-		Endpoints: stage.Endpoints{Events: events, WHIP: whip},
+		Endpoints: endpoints(s.public),
 		Linger:    s.cfg.Linger,
 		Quotas:    s.quotas.Quotas(),
 		Demanded:  s.meter.Demand,
+		Now:       s.clock.Now,
 		Log:       s.log,
 		Probe:     probe,
-	})
-	if err != nil {
+	}
+	if s.dice != nil {
+		o.Rand = s.dice
+	}
+	if s.service, s.register, err = stage.Open(ctx, o); err != nil {
 		return err
 	}
 	if err := s.register.Recover(ctx); err != nil {

@@ -51,6 +51,9 @@ func Settings() []Setting {
 		text("buckets-access-key-id", "access key id for the object store", "4 to 128 letters and digits", isKeyID, func(c *Config) *string { return &c.BucketsAccessKeyID }),
 		text("buckets-secret-access-key", "secret that goes with buckets-access-key-id; better a variable or the file than a flag", "at least 8 characters without spaces", isSecret, func(c *Config) *string { return &c.BucketsSecretAccessKey }),
 		toggle("dev", "accept any credentials; a 12-digit access key id is the account; loopback only", func(c *Config) *bool { return &c.Dev }),
+		toggle("dev-network", "with dev: answer beyond loopback, for a container whose ports only its owner reaches", func(c *Config) *bool { return &c.DevNetwork }),
+		text("seed", "YAML file of stages, tokens and keys that are to be there from the start", "the path of a file", notEmpty, func(c *Config) *string { return &c.Seed }),
+		optional("rand-seed", "with dev: the same ids in each run, in the order of the calls; a number that picks which", func(c *Config) **uint64 { return &c.RandSeed }),
 		prefixes("trusted-proxies", "addresses or networks of proxies whose X-Forwarded-For tells where a request came from", func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
 		duration("linger", "how long a session outlives its last participant", 0, func(c *Config) *time.Duration { return &c.Linger }),
 		duration("clock-skew", "how far the clock of a signed request may be off", time.Second, func(c *Config) *time.Duration { return &c.ClockSkew }),
@@ -90,6 +93,22 @@ func duration(name, usage string, least time.Duration, field func(*Config) *time
 			return err == nil && d >= least
 		},
 		get: func(c *Config) string { return shortDuration(*field(c)) },
+	}
+}
+
+func optional(name, usage string, field func(*Config) **uint64) Setting {
+	return Setting{Name: name, Usage: usage, Allowed: "a whole number, 0 or more",
+		set: func(c *Config, v string) bool {
+			n, err := strconv.ParseUint(v, 10, 64)
+			*field(c) = &n
+			return err == nil
+		},
+		get: func(c *Config) string {
+			if n := *field(c); n != nil {
+				return strconv.FormatUint(*n, 10)
+			}
+			return ""
+		},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -16,6 +17,10 @@ type Caller struct {
 	Account string
 	Region  string
 	ARN     string // the principal, for messages
+
+	// Endpoints are the URLs under which this caller reaches the server, as
+	// stages and tokens made for it say; the zero value means the server's own.
+	Endpoints Endpoints
 }
 
 // Page asks for one page of a list. After is the position handed out with the
@@ -39,6 +44,7 @@ type Options struct {
 	Quotas    Quotas
 	Demanded  func(Demand)     // told of every demand for a resource, quickly; nil tells nobody
 	Now       func() time.Time // the clock tokens are issued and judged by; nil is time.Now
+	Rand      io.Reader        // every id is drawn from it, one at a time, but no secret; nil is crypto/rand
 	Log       *slog.Logger     // nil is silence
 
 	// Probe finds out whether recordings can be written to a bucket. An
@@ -52,6 +58,7 @@ type Options struct {
 // methods are safe for concurrent use; errors for the caller are [*Error].
 // Resources of another account are Denied; of another region, not found.
 type Service struct {
+	*lottery
 	store     Store
 	floor     Floor
 	endpoints Endpoints
@@ -73,9 +80,12 @@ func Open(ctx context.Context, o Options) (*Service, *Register, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
 	s := &Service{
-		store: o.Store, endpoints: o.Endpoints, linger: o.Linger, quotas: o.Quotas, demanded: o.Demanded,
-		now: o.Now, log: o.Log, probe: o.Probe,
+		lottery: &lottery{source: o.Rand}, store: o.Store, endpoints: o.Endpoints, linger: o.Linger, quotas: o.Quotas,
+		demanded: o.Demanded, now: o.Now, log: o.Log, probe: o.Probe,
 	}
 	raw, err := s.secret(ctx, "token-key-1", func() ([]byte, error) {
 		key, err := token.NewKey()
@@ -92,7 +102,7 @@ func Open(ctx context.Context, o Options) (*Service, *Register, error) {
 		return nil, nil, fmt.Errorf("token signing key: %w", err)
 	}
 	s.signer = signer{key: key, id: serverKeyID}
-	return s, &Register{store: o.Store, linger: o.Linger, serverKey: &key.PublicKey, now: o.Now}, nil
+	return s, &Register{lottery: s.lottery, store: o.Store, linger: o.Linger, serverKey: &key.PublicKey, now: o.Now}, nil
 }
 
 // UseFloor tells the service whom to ask when people must go. It is called
@@ -138,7 +148,15 @@ func (s *Service) Quotas() Quotas { return s.quotas }
 
 // newARN names a new resource of the caller's.
 func (s *Service) newARN(c Caller, typ string) ARN {
-	return ARN{Region: c.Region, Account: c.Account, Type: typ, ID: randomID(12)}
+	return ARN{Region: c.Region, Account: c.Account, Type: typ, ID: s.randomID(12)}
+}
+
+// endpointsFor gives the URLs under which the caller reaches the server.
+func (s *Service) endpointsFor(c Caller) Endpoints {
+	if c.Endpoints != (Endpoints{}) {
+		return c.Endpoints
+	}
+	return s.endpoints
 }
 
 // reach says whether the caller may name this ARN at all: resources of another

@@ -89,6 +89,10 @@ type Tx interface {
 
 	// Beat notes that the server is alive at Now.
 	Beat() error
+	// Forget removes everything but the secrets, as if nothing had ever been
+	// stored: numbers begin anew, and Now of later transactions may be earlier.
+	Forget() error
+
 	// LastBeat is the later of the last noted beat and the last event; the
 	// zero time when there is neither.
 	LastBeat() (time.Time, error)

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -82,12 +83,13 @@ func TestEveryStatementGoesByAnIndexAndNeverSorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.writer.put(conn)
+	whole := []string{"listTables", "resetCounters"} // of Forget, which is about everything
 	for name, sql := range statements(t) {
 		// What a subquery has found by an index may be read to its end.
 		switch got := strings.ReplaceAll(plan(t, conn, sql), "SCAN (subquery-1)", ""); {
 		case strings.Contains(got, "TEMP B-TREE"):
 			t.Errorf("%s sorts: %s", name, got)
-		case strings.Contains(got, "SCAN"):
+		case strings.Contains(got, "SCAN") && !slices.Contains(whole, name):
 			t.Errorf("%s reads a whole table: %s", name, got)
 		}
 	}
