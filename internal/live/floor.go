@@ -277,6 +277,14 @@ func (f *Floor) person(arn stage.ARN, id string) *person {
 	return c.find(id)
 }
 
+// arriving tells whether somebody who is not connected has a request under way,
+// so may be at any moment.
+func (f *Floor) arriving(arn stage.ARN, id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.people[key{arn, id}] != nil
+}
+
 func (f *Floor) list(m *Media) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
