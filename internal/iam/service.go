@@ -87,7 +87,7 @@ var contextKeys = []string{
 }
 
 // canonicalKey spells a condition key as the AWS documentation does, if this
-// server has it; keys differ by more than case, but those of tags by case as well.
+// server has it.
 func canonicalKey(key string) string {
 	for _, known := range tagKeys {
 		if len(key) > len(known) && strings.EqualFold(key[:len(known)], known) {
