@@ -71,15 +71,17 @@ func (q *inquiry) authorize() error {
 
 // ask judges one action on one resource; the zero ARN is none in particular.
 func (q *inquiry) ask(operation string, arn stage.ARN) error {
-	by, action, resource := &q.request.by, "ivs:"+operation, "*"
-	if arn != (stage.ARN{}) {
-		resource = arn.String()
-		if arn.Account != by.Account { // policies of one's own account do not reach beyond it
-			return denied(by, action, resource, "because no resource-based policy allows the "+action+" action")
-		}
-	}
-	if by.Root {
+	by, none := &q.request.by, arn == stage.ARN{}
+	ours := none || arn.Account == by.Account
+	if by.Root && ours {
 		return nil
+	}
+	action, resource := "ivs:"+operation, "*"
+	if !none {
+		resource = arn.String()
+	}
+	if !ours { // policies of one's own account do not reach beyond it
+		return denied(by, action, resource, "because no resource-based policy allows the "+action+" action")
 	}
 	d := iam.Decide(by.Policies, iam.Request{Action: action, Resource: resource, Context: func(key string) ([]string, bool) {
 		return q.condition(key, arn)

@@ -118,6 +118,29 @@ func TestOnlyTheOwnerCanReadTheFile(t *testing.T) {
 	}
 }
 
+func TestRootGivesTheFileToTheOwnerOfItsDirectory(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can")
+	}
+	path := newPath(t)
+	const owner = 12345
+	dir := filepath.Dir(path)
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, owner, owner)); err != nil {
+		t.Fatal(err)
+	}
+	put(t, path, newKey(t))
+	for _, name := range []string{path, path + ".lock"} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if uid := reflect.Indirect(reflect.ValueOf(info.Sys())).FieldByName("Uid").Uint(); uid != owner {
+			t.Errorf("%s belongs to %d", name, uid)
+		}
+	}
+}
+
 func TestCommandsAtTheSameMomentLoseNoChange(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)

@@ -91,6 +91,10 @@ func TestWithDevAKnownKeyKeepsItsAccountAndPolicies(t *testing.T) {
 	if arn, code := create(t.Context(), s, key); code != "AccessDeniedException" {
 		t.Errorf("a key with policies: %q %s", arn, code)
 	}
+	ended := keep(t, data, keyring.Key{Account: "111111111111", Policies: reader, Expires: time.Now().Add(-time.Hour)})
+	if arn, code := create(t.Context(), s, signing(ended)); code != "AccessDeniedException" {
+		t.Errorf("a key that has ended: %q %s", arn, code)
+	}
 	for id, account := range map[string]string{"test": s.Config.Account, "333333333333": "333333333333"} {
 		if arn, code := create(t.Context(), s, sigv4.Key{AccessKeyID: id, Secret: "x"}); !strings.Contains(arn, ":"+account+":") {
 			t.Errorf("the unknown key %s: %q %s", id, arn, code)
