@@ -32,6 +32,7 @@ var arrows = map[string]arrow{
 	"internal/store":             {ours: []string{"stage"}, why: "the store remembers facts and knows no door", never: []string{"net/http"}},
 	"internal/store/storetest":   {ours: []string{"stage"}, why: "every store passes the same examination", never: []string{"net/http"}},
 	"internal/api":               {ours: []string{"stage", "sigv4"}, why: "the API asks the domain and nobody else"},
+	"internal/bucket":            {ours: []string{"sigv4"}, why: "a place with buckets knows nothing of what they are for"},
 	"internal/quota":             {ours: []string{"stage"}, why: "quotas are figures and counts; who owns what is bounded enforces them", never: []string{"net/http", "database/sql"}},
 	"internal/sfu":               {why: "media know no stage, no token, no HTTP", never: []string{"net/http", "database/sql"}},
 	"internal/live":              {ours: []string{"stage", "sfu"}, why: "the floor joins domain and media and speaks to no network", never: []string{"net/http", "database/sql"}},
@@ -39,7 +40,7 @@ var arrows = map[string]arrow{
 	"internal/whip":              {ours: []string{"stage", "live", "sfu"}, why: "this door knows the domain and the floor, and of the media only names"},
 	"internal/presence":          {ours: []string{"stage", "live"}, why: "this door knows the domain and the floor"},
 	"internal/guest":             {why: "a guest is a stranger: it knows the wires only"},
-	"internal/server":            {ours: []string{"api", "live", "presence", "quota", "sfu", "sigv4", "stage", "store", "token", "whip"}, why: "the server knows all parts, but no test support and no guest"},
+	"internal/server":            {ours: []string{"api", "bucket", "live", "presence", "quota", "sfu", "sigv4", "stage", "store", "token", "whip"}, why: "the server knows all parts, but no test support and no guest"},
 	"internal/server/servertest": {ours: []string{"server", "sigv4"}, why: "test support drives a server from outside"},
 	"cmd/callboard":              {ours: []string{"server", "guest", "quota"}, why: "the command is a doorway to the server"},
 }

@@ -142,6 +142,10 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 }
 
 func (s *Server) openStage(ctx context.Context) (err error) {
+	probe, err := s.cfg.prober()
+	if err != nil {
+		return err
+	}
 	events, whip := endpoints(s.public)
 	s.service, s.register, err = stage.Open(ctx, stage.Options{
 		Store:     s.store,
@@ -150,6 +154,7 @@ func (s *Server) openStage(ctx context.Context) (err error) {
 		Quotas:    s.quotas.Quotas(),
 		Demanded:  s.meter.Demand,
 		Log:       s.log,
+		Probe:     probe,
 	})
 	if err != nil {
 		return err
