@@ -12,11 +12,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ivsrealtime"
 	"github.com/aws/aws-sdk-go-v2/service/ivsrealtime/types"
-	"github.com/aws/smithy-go"
 
 	"callboard/internal/guest"
 	"callboard/internal/server"
@@ -53,8 +53,10 @@ func TestABurstIsThrottledAndTheRetriesOfTheSDKOvercomeIt(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t, asAWS)
 	arn := b.stage(t)
+	const calls = 60
 	var throttled atomic.Int64
-	atOnce(20, func() {
+	began := time.Now()
+	atOnce(calls, func() {
 		_, err := b.GetStage(t.Context(), &sdk.GetStageInput{Arn: &arn})
 		if err == nil {
 			return
@@ -64,8 +66,9 @@ func TestABurstIsThrottledAndTheRetriesOfTheSDKOvercomeIt(t *testing.T) {
 			t.Errorf("it is told as %q", said)
 		}
 	})
-	if n := throttled.Load(); n < 5 || n > 10 { // 10 at once, and 5 in each second that it took
-		t.Errorf("%d of 20 calls were throttled", n)
+	took := time.Since(began)
+	if within := calls - throttled.Load(); within < 10 || float64(within) > 10+5*took.Seconds() || within == calls {
+		t.Errorf("%d of %d calls in %v were within the rate", within, calls, took)
 	}
 	b.counted(t, fmt.Sprintf(`callboard_throttled_calls_total{enforced="true",operation="GetStage"} %d`, throttled.Load()))
 	atOnce(8, func() {
@@ -74,11 +77,7 @@ func TestABurstIsThrottledAndTheRetriesOfTheSDKOvercomeIt(t *testing.T) {
 			t.Errorf("the SDK gave up: %v", err)
 		}
 	})
-	_, err := b.GetStage(t.Context(), &sdk.GetStageInput{Arn: &arn})
-	if e, ok := errors.AsType[smithy.APIError](err); err != nil && (!ok || e.ErrorCode() != "ThrottlingException") {
-		t.Error(err)
-	}
-	_, err = b.ListStages(t.Context(), &sdk.ListStagesInput{})
+	_, err := b.ListStages(t.Context(), &sdk.ListStagesInput{})
 	must(t, err) // another operation has a bucket of its own
 }
 
