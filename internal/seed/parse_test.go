@@ -226,3 +226,11 @@ func FuzzSeed(f *testing.F) {
 		}
 	})
 }
+
+func TestTheExampleIsASeed(t *testing.T) {
+	t.Parallel()
+	p, err := Load("../../docs/seed.yaml", defaults)
+	if err != nil || len(p.Stages) != 2 || len(p.Stages[0].Tokens) != 2 || len(p.PublicKeys) != 1 || len(p.Keys) != 2 {
+		t.Errorf("got %+v, %v", p, err)
+	}
+}
