@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"callboard/internal/bucket"
 )
 
 // Memory is the value of [Config.Data] that keeps everything in the process
@@ -31,6 +33,12 @@ type Config struct {
 	AccessKeyID     string // "" makes a pair at the first start and keeps it in Data
 	SecretAccessKey string
 	Dev             bool // accept any credentials; loopback only
+
+	// Where buckets for recordings are: a directory or the URL of an object
+	// store, which needs the keys. "" believes every bucket to be there.
+	Buckets                string
+	BucketsAccessKeyID     string
+	BucketsSecretAccessKey string
 
 	Linger      time.Duration // how long a session outlives its last participant
 	ClockSkew   time.Duration // how far a request's clock may be off
@@ -65,6 +73,9 @@ func Default() Config {
 func (c *Config) check() error {
 	if (c.AccessKeyID == "") != (c.SecretAccessKey == "") {
 		return fmt.Errorf("access-key-id and secret-access-key must be set both or not at all")
+	}
+	if remote := bucket.IsURL(c.Buckets); remote != (c.BucketsAccessKeyID != "") || remote != (c.BucketsSecretAccessKey != "") {
+		return fmt.Errorf("buckets-access-key-id and buckets-secret-access-key must be set both if buckets is a URL, and not at all otherwise")
 	}
 	if c.Dev && (!loopback(c.Listen) || !loopback(c.Media)) {
 		return fmt.Errorf("dev accepts any credentials, so listen (%s) and media (%s) must both be loopback addresses such as 127.0.0.1:7480", c.Listen, c.Media)

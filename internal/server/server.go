@@ -125,6 +125,10 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 }
 
 func (s *Server) openStage(ctx context.Context) (err error) {
+	probe, err := s.cfg.prober()
+	if err != nil {
+		return err
+	}
 	events, whip := endpoints(s.public)
 	s.service, s.register, err = stage.Open(ctx, stage.Options{
 		Store:     s.store,
@@ -132,6 +136,7 @@ func (s *Server) openStage(ctx context.Context) (err error) {
 		Linger:    s.cfg.Linger,
 		Quotas:    stage.Quotas{Stages: s.cfg.Stages, PublicKeys: s.cfg.PublicKeys},
 		Log:       s.log,
+		Probe:     probe,
 	})
 	if err != nil {
 		return err

@@ -47,6 +47,9 @@ func Settings() []Setting {
 		text("account", "account that the credentials belong to", "12 digits", isAccount, func(c *Config) *string { return &c.Account }),
 		text("access-key-id", "access key id that signs requests (default: made at the first start)", "4 to 128 letters and digits", isKeyID, func(c *Config) *string { return &c.AccessKeyID }),
 		text("secret-access-key", "secret that goes with access-key-id; better a variable or the file than a flag", "at least 8 characters without spaces", isSecret, func(c *Config) *string { return &c.SecretAccessKey }),
+		text("buckets", "where buckets for recordings are: a directory, or the URL of an object store that speaks S3 (default: not looked at)", "a directory, or a URL such as https://host:9000/?region=us-east-1", notEmpty, func(c *Config) *string { return &c.Buckets }),
+		text("buckets-access-key-id", "access key id for the object store", "4 to 128 letters and digits", isKeyID, func(c *Config) *string { return &c.BucketsAccessKeyID }),
+		text("buckets-secret-access-key", "secret that goes with buckets-access-key-id; better a variable or the file than a flag", "at least 8 characters without spaces", isSecret, func(c *Config) *string { return &c.BucketsSecretAccessKey }),
 		toggle("dev", "accept any credentials; a 12-digit access key id is the account; loopback only", func(c *Config) *bool { return &c.Dev }),
 		duration("linger", "how long a session outlives its last participant", 0, func(c *Config) *time.Duration { return &c.Linger }),
 		duration("clock-skew", "how far the clock of a signed request may be off", time.Second, func(c *Config) *time.Duration { return &c.ClockSkew }),
@@ -193,7 +196,7 @@ func isReachable(u *url.URL) bool {
 
 // refusal is the one sentence that stops a start.
 func (s Setting) refusal(origin, value string) error {
-	if s.Name == "secret-access-key" {
+	if strings.HasSuffix(s.Name, "secret-access-key") {
 		return fmt.Errorf("%s is not allowed: it must be %s", origin, s.Allowed)
 	}
 	return fmt.Errorf("%s is %q: it must be %s", origin, value, s.Allowed)
