@@ -3,12 +3,15 @@
 package e2e
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ivsrealtime"
+	"github.com/aws/aws-sdk-go-v2/service/ivsrealtime/types"
 )
 
 func TestTheFrontDoorTellsStrangersWhyTheyStayOut(t *testing.T) {
@@ -150,4 +153,49 @@ func TestAPresignedURLAndAHandmadePathReadTags(t *testing.T) {
 	stranger(t, "presigned for a minute, two minutes ago", got, got.code())
 	got = reply(t, b.signature().on(t, b.request(t, http.MethodGet, "/tags/"+*made.Stage.Arn, "")))
 	equal(t, "an ARN as people type it", []any{got.status, got.body}, []any{200, want})
+}
+
+func TestOperationsThatAreNotThereYetSayWhich(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	ctx, c := t.Context(), b.Client
+	arn := func(kind string) *string {
+		return aws.String("arn:aws:ivs:" + region + ":" + account + ":" + kind + "/AAAABBBBCCCC")
+	}
+	stage, other := arn("stage"), aws.String(*arn("stage")+"2")
+	calls := map[string]func(context.Context) error{
+		"StartComposition": func(ctx context.Context) error {
+			_, err := c.StartComposition(ctx, &sdk.StartCompositionInput{StageArn: stage, Destinations: []types.DestinationConfiguration{
+				{Channel: &types.ChannelDestinationConfiguration{ChannelArn: arn("channel")}}}})
+			return err
+		},
+		"GetComposition": func(ctx context.Context) error {
+			_, err := c.GetComposition(ctx, &sdk.GetCompositionInput{Arn: arn("composition")})
+			return err
+		},
+		"ListCompositions": func(ctx context.Context) error { _, err := c.ListCompositions(ctx, nil); return err },
+		"StopComposition": func(ctx context.Context) error {
+			_, err := c.StopComposition(ctx, &sdk.StopCompositionInput{Arn: arn("composition")})
+			return err
+		},
+		"StartParticipantReplication": func(ctx context.Context) error {
+			_, err := c.StartParticipantReplication(ctx, &sdk.StartParticipantReplicationInput{SourceStageArn: stage, DestinationStageArn: other, ParticipantId: aws.String("x")})
+			return err
+		},
+		"StopParticipantReplication": func(ctx context.Context) error {
+			_, err := c.StopParticipantReplication(ctx, &sdk.StopParticipantReplicationInput{SourceStageArn: stage, DestinationStageArn: other, ParticipantId: aws.String("x")})
+			return err
+		},
+		"ListParticipantReplicas": func(ctx context.Context) error {
+			_, err := c.ListParticipantReplicas(ctx, &sdk.ListParticipantReplicasInput{SourceStageArn: stage, ParticipantId: aws.String("x")})
+			return err
+		},
+	}
+	equal(t, "operations that are not there yet", len(calls), 39-32)
+	for name, call := range calls {
+		said := unmodelled(t, name, call(ctx), "OperationNotSupportedException", http.StatusNotImplemented)
+		if !strings.Contains(said, name) {
+			t.Errorf("%s: it is told as %q, which does not name it", name, said)
+		}
+	}
 }

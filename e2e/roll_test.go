@@ -29,6 +29,8 @@ import (
 // many people would take too long to let in through the door.
 type roll struct {
 	*board
+	facts    *store.Store
+	service  *stage.Service
 	register *stage.Register
 	stage    stage.ARN
 	session  string
@@ -60,7 +62,7 @@ func newRoll(t *testing.T) *roll {
 	b.Client = b.client(b.id, b.secret, region)
 	arn, err := stage.ParseARN(b.stage(t))
 	must(t, err)
-	return &roll{board: b, register: register, stage: arn}
+	return &roll{board: b, facts: facts, service: service, register: register, stage: arn}
 }
 
 // join lets people in one after another, n to m of them, and has them do
