@@ -120,6 +120,17 @@ func (m *Meter) Run(ctx context.Context) {
 	}
 }
 
+// Refill makes all buckets as full as at the start; what was counted stays.
+func (m *Meter) Refill() {
+	m.sweep(true)
+	for i := range m.shards {
+		s := &m.shards[i]
+		s.mu.Lock()
+		clear(s.buckets)
+		s.mu.Unlock()
+	}
+}
+
 // sweep looks at all buckets. atOnce writes down bursts that are not over, too.
 func (m *Meter) sweep(atOnce bool) {
 	now := m.now().Sub(m.epoch)

@@ -332,3 +332,15 @@ func BenchmarkCallParallel(b *testing.B) {
 		})
 	}
 }
+
+func TestRefilledBucketsAreAsAtTheStart(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t, AWS())
+	first := w.calls(100, "ListStages")
+	w.want("calls when the bucket is empty", w.calls(1, "ListStages"), 0)
+	w.Refill()
+	w.want("calls after a refill", w.calls(100, "ListStages"), first)
+	if text := w.log.String(); !strings.Contains(text, "throttled") {
+		t.Errorf("of the burst before, the log says %q", text)
+	}
+}

@@ -3,6 +3,7 @@ package seed
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -139,10 +140,9 @@ func (p *parser) token(n *yaml.Node, s *Stage) error {
 	if err := t.Check(); err != nil {
 		return wrong(n, "%v", err)
 	}
-	for _, other := range s.Tokens {
-		if t.Name != "" && t.Name == other.Name {
-			return wrong(n, "the stage has a token with the name %s already", t.Name)
-		}
+	named := func(other Token) bool { return other.Name == t.Name }
+	if t.Name != "" && slices.ContainsFunc(s.Tokens, named) {
+		return wrong(n, "the stage has a token with the name %s already", t.Name)
 	}
 	s.Tokens = append(s.Tokens, t)
 	return p.count(n)

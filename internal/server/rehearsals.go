@@ -35,6 +35,7 @@ func (s *Server) reset(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.meter.Refill()
 		return s.sow(ctx)
 	})
 }

@@ -354,3 +354,20 @@ func claimsOf(t *testing.T, jwt string) (c struct {
 	}
 	return c
 }
+
+func TestAResetGivesThrottledCallersTheirBucketsBack(t *testing.T) {
+	t.Parallel()
+	ctx := bounded(t)
+	s := servertest.Start(t, func(c *server.Config) { dev(c); c.Quotas = "aws" })
+	throttled := func() bool {
+		err := s.Call(ctx, "ListStages", map[string]any{}, nil)
+		f, ok := errors.AsType[*servertest.Failure](err)
+		return ok && f.Status == http.StatusTooManyRequests
+	}
+	for !throttled() {
+	}
+	mustReset(ctx, t, s)
+	if throttled() {
+		t.Error("the first call after the reset is throttled")
+	}
+}
