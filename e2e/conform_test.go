@@ -22,11 +22,11 @@ var patient = flag.Bool("e2e.cli", false, "tell all scenarios to the AWS CLI, wh
 // scenario is a story of calls. It is told to each driver on a server of its
 // own, so it may say exactly what is there.
 type scenario struct {
-	name     string
-	About    string         `json:"about"`
-	Settings map[string]int `json:"settings"` // see settings
-	CLI      bool           `json:"cli"`      // told to the slow AWS CLI, too
-	Steps    []step         `json:"steps"`
+	name   string
+	About  string `json:"about"`
+	Quotas string `json:"quotas"` // the text of a quotas file
+	CLI    bool   `json:"cli"`    // told to the slow AWS CLI, too
+	Steps  []step `json:"steps"`
 }
 
 // step is one call and what must come of it, or something a guest does.
@@ -52,12 +52,6 @@ type expectedError struct {
 	Code    string `json:"code"`
 	Status  int    `json:"status"`
 	Message string `json:"message"`
-}
-
-// settings are what a scenario can change of its server.
-var settings = map[string]func(*server.Config, int){
-	"stages":     func(c *server.Config, n int) { c.Stages = n },
-	"publicKeys": func(c *server.Config, n int) { c.PublicKeys = n },
 }
 
 // scenarios reads the suite.
@@ -122,8 +116,8 @@ type telling struct {
 func newTelling(t *testing.T, name string, d driver, s scenario) *telling {
 	b := newBoard(t, func(c *server.Config) {
 		c.Linger = 0
-		for name, n := range s.Settings {
-			settings[name](c, n)
+		if s.Quotas != "" {
+			quotas(t, s.Quotas)(c)
 		}
 	})
 	return &telling{

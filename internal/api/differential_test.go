@@ -49,6 +49,7 @@ func newTrial(t testing.TB, seed uint64) *trial {
 	}
 	x.meet("StageArn", arn.String())
 	x.meet("ResourceArn", arn.String())
+	x.meet("CompositionArn", strings.Replace(arn.String(), ":stage/", ":composition/", 1)) // nothing is known of others' accounts
 	x.meet("PublicKeyMaterial", testPEM)
 	return x
 }

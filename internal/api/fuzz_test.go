@@ -28,8 +28,8 @@ func FuzzDecode(f *testing.F) {
 		r.URL = &url.URL{RawQuery: query}
 		in := compileInput(op.input)
 		one, two := reflect.New(op.input), reflect.New(op.input)
-		err := in.decode(&request{r, []byte(body), resource}, one.Elem())
-		again := in.decode(&request{r, []byte(body), resource}, two.Elem())
+		err := in.decode(&request{Request: r, body: []byte(body), resource: resource}, one.Elem())
+		again := in.decode(&request{Request: r, body: []byte(body), resource: resource}, two.Elem())
 		if fmt.Sprint(err) != fmt.Sprint(again) || !reflect.DeepEqual(one.Interface(), two.Interface()) {
 			t.Errorf("decoded differently: %v, %v", err, again)
 		}

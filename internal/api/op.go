@@ -13,6 +13,7 @@ type operation struct {
 	name, method, path string
 	errors             []string     // the errors it may answer besides the common ones
 	input, output      reflect.Type // output is nil while this server does not do the operation
+	about              string       // type of the resources it is about when the input names none, or that it makes; "" is none
 
 	// serve decodes, runs and encodes; it appends the response to buf.
 	serve func(ctx context.Context, a *API, c stage.Caller, r *request, buf []byte) ([]byte, error)
@@ -27,7 +28,8 @@ type appender interface {
 }
 
 // op makes a row from a method of the API. The constraints are compiled from
-// the `check` tags of In; a wrong tag panics here, thus in the first test.
+// the `check` tags of In, and what must be allowed from its `iam` tags; a wrong tag
+// panics here, thus in the first test.
 func op[In, Out any](name string, run func(*API, context.Context, stage.Caller, *In) (*Out, error), errors ...string) operation {
 	in := compileInput(reflect.TypeFor[In]())
 	return operation{
@@ -38,7 +40,12 @@ func op[In, Out any](name string, run func(*API, context.Context, stage.Caller, 
 				return nil, err
 			}
 			input := new(In)
-			if err := in.decode(r, reflect.ValueOf(input).Elem()); err != nil {
+			value := reflect.ValueOf(input).Elem()
+			if err := in.decode(r, value); err != nil {
+				return nil, err
+			}
+			q := inquiry{API: a, ctx: ctx, caller: c, request: r, input: in, value: value}
+			if err := q.authorize(); err != nil {
 				return nil, err
 			}
 			output, err := run(a, ctx, c, input)
@@ -53,6 +60,13 @@ func op[In, Out any](name string, run func(*API, context.Context, stage.Caller, 
 // at moves a row to another method and path.
 func (o operation) at(method, path string) operation {
 	o.method, o.path = method, path
+	return o
+}
+
+// over tells the type of the resources that a row is about when its input names
+// none of them: a create is about stage/*, and so is a list.
+func (o operation) over(typ string) operation {
+	o.about = typ
 	return o
 }
 

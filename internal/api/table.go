@@ -3,6 +3,8 @@ package api
 import (
 	"net/http"
 	"slices"
+
+	"callboard/internal/stage"
 )
 
 const tagsPath = "/tags/" // followed by an ARN
@@ -24,11 +26,20 @@ func table() []operation {
 	)
 }
 
+// Operations lists the names of all operations.
+func Operations() []string {
+	var names []string
+	for _, op := range table() {
+		names = append(names, op.name)
+	}
+	return names
+}
+
 func stageOperations() []operation {
 	return []operation{
-		op("CreateStage", (*API).createStage, quota),
+		op("CreateStage", (*API).createStage, quota).over(stage.TypeStage),
 		op("GetStage", (*API).getStage, notFound),
-		op("ListStages", (*API).listStages),
+		op("ListStages", (*API).listStages).over(stage.TypeStage),
 		op("UpdateStage", (*API).updateStage, notFound, conflict),
 		op("DeleteStage", (*API).deleteStage, notFound, conflict),
 	}
@@ -58,7 +69,7 @@ func participantOperations() []operation {
 
 func publicKeyOperations() []operation {
 	return []operation{
-		op("ImportPublicKey", (*API).importPublicKey, quota, conflict),
+		op("ImportPublicKey", (*API).importPublicKey, quota, conflict).over(stage.TypePublicKey),
 		op("GetPublicKey", (*API).getPublicKey, notFound),
 		op("ListPublicKeys", (*API).listPublicKeys),
 		op("DeletePublicKey", (*API).deletePublicKey, notFound),
@@ -67,7 +78,7 @@ func publicKeyOperations() []operation {
 
 func encoderOperations() []operation {
 	return []operation{
-		op("CreateEncoderConfiguration", (*API).createEncoderConfiguration, quota),
+		op("CreateEncoderConfiguration", (*API).createEncoderConfiguration, quota).over(stage.TypeEncoderConfiguration),
 		op("GetEncoderConfiguration", (*API).getEncoderConfiguration, notFound),
 		op("ListEncoderConfigurations", (*API).listEncoderConfigurations),
 		op("DeleteEncoderConfiguration", (*API).deleteEncoderConfiguration, notFound, conflict),
@@ -76,7 +87,7 @@ func encoderOperations() []operation {
 
 func storageOperations() []operation {
 	return []operation{
-		op("CreateStorageConfiguration", (*API).createStorageConfiguration, notFound, quota),
+		op("CreateStorageConfiguration", (*API).createStorageConfiguration, notFound, quota).over(stage.TypeStorageConfiguration),
 		op("GetStorageConfiguration", (*API).getStorageConfiguration, notFound),
 		op("ListStorageConfigurations", (*API).listStorageConfigurations),
 		op("DeleteStorageConfiguration", (*API).deleteStorageConfiguration, notFound, conflict),
@@ -85,7 +96,7 @@ func storageOperations() []operation {
 
 func ingestOperations() []operation {
 	return []operation{
-		op("CreateIngestConfiguration", (*API).createIngestConfiguration, quota),
+		op("CreateIngestConfiguration", (*API).createIngestConfiguration, quota).over(stage.TypeIngestConfiguration),
 		op("GetIngestConfiguration", (*API).getIngestConfiguration, notFound),
 		op("ListIngestConfigurations", (*API).listIngestConfigurations),
 		op("UpdateIngestConfiguration", (*API).updateIngestConfiguration, notFound, conflict),
@@ -103,7 +114,7 @@ func tagOperations() []operation {
 
 func compositionOperations() []operation {
 	return []operation{
-		planned("StartComposition", (*startCompositionInput).check),
+		planned("StartComposition", (*startCompositionInput).check).over(stage.TypeComposition),
 		planned[getCompositionInput]("GetComposition", nil),
 		planned("ListCompositions", (*listCompositionsInput).check),
 		planned[stopCompositionInput]("StopComposition", nil),

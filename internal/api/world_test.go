@@ -38,10 +38,13 @@ const (
 type world struct {
 	*API
 	t        testing.TB
+	facts    *store.Store
 	service  *stage.Service
 	register *stage.Register
 	caller   stage.Caller
-	log      lockedBuffer
+	// principal is who holds testKey.
+	principal Principal
+	log       lockedBuffer
 
 	mu  sync.Mutex
 	now time.Time
@@ -83,6 +86,7 @@ func newWorldAt(t testing.TB, path string) *world {
 	}
 	facts, err := store.Open(t.Context(), store.Options{Path: path, Now: w.clock})
 	w.check(err)
+	w.facts = facts
 	t.Cleanup(func() { facts.Close() })
 	w.service, w.register, err = stage.Open(t.Context(), stage.Options{
 		Store:     facts,
@@ -94,6 +98,7 @@ func newWorldAt(t testing.TB, path string) *world {
 	})
 	w.check(err)
 	w.service.UseFloor(emptyFloor{})
+	w.principal = Principal{Account: w.caller.Account, ARN: w.caller.ARN, Root: true}
 	w.API = New(w.options())
 	return w
 }
@@ -109,11 +114,11 @@ func (w *world) options() Options {
 			}
 			return sigv4.Key{}, false
 		}},
-		Account: func(i sigv4.Identity) (string, string) {
+		Principal: func(i sigv4.Identity) Principal {
 			if i.AccessKeyID == otherKey.AccessKeyID {
-				return "210987654321", "arn:aws:iam::210987654321:root"
+				return Principal{Account: "210987654321", ARN: "arn:aws:iam::210987654321:root", Root: true}
 			}
-			return w.caller.Account, w.caller.ARN
+			return w.principal
 		},
 		PageKey: []byte("0123456789abcdef0123456789abcdef"),
 		Log:     slog.New(slog.NewTextHandler(&w.log, nil)),

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -55,8 +56,8 @@ func TestAFlagWinsOverAVariableOverTheFileOverTheDefault(t *testing.T) {
 func TestABadValueIsRefusedInOneSentenceThatNamesItsOrigin(t *testing.T) {
 	t.Parallel()
 	for _, s := range Settings() {
-		if s.Name == "data" || s.Name == "buckets" {
-			continue // any text is a directory
+		if slices.Contains([]string{"data", "buckets", "quotas", "seed"}, s.Name) {
+			continue // any text is a directory or a file
 		}
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
@@ -125,6 +126,10 @@ func TestSettingsThatDoNotFitTogetherAreRefused(t *testing.T) {
 		{"credentials for a directory", map[string]string{"buckets": "dir", "buckets-access-key-id": "AKIA1234", "buckets-secret-access-key": "12345678"}, "buckets is a URL"},
 		{"dev beyond loopback", map[string]string{"dev": "true", "listen": "10.0.0.1:80"}, "loopback"},
 		{"dev with media beyond loopback", map[string]string{"dev": "true", "media": ":7481"}, "loopback"},
+		{"dev beyond loopback, which a container may", map[string]string{"dev": "true", "listen": ":80"}, "dev-network"},
+		{"dev-network without dev", map[string]string{"dev-network": "true"}, "needs dev"},
+		{"rand-seed without dev", map[string]string{"rand-seed": "1", "data": "memory:"}, "needs dev"},
+		{"rand-seed with facts that stay", map[string]string{"rand-seed": "1", "dev": "true", "data": "/data"}, "data must be memory:, not /data"},
 		{"all addresses without a public URL", map[string]string{"listen": "0.0.0.0:80"}, "public-url"},
 		{"an empty host without a public URL", map[string]string{"listen": ":80"}, "public-url"},
 	}

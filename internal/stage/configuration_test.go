@@ -3,7 +3,10 @@ package stage_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"callboard/internal/stage"
@@ -233,5 +236,58 @@ func TestRecordingSettingsDoNotChangeWhileSomebodyIsRecorded(t *testing.T) {
 		}
 		_, err := w.UpdateStage(t.Context(), w.caller, arn, stage.StageChange{Name: new("renamed")})
 		w.check(err)
+	}
+}
+
+// Stages and storage configurations are deleted while others begin to refer to
+// them. Afterwards nothing refers to what is not there.
+func TestNothingRefersToWhatIsGoneWhateverHappensAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorldWith(t, "", stage.Quotas{})
+	var stages, storages, ingests [8]stage.ARN
+	for i := range stages {
+		stages[i], storages[i], ingests[i] = w.stage(), w.storage("b").ARN, w.ingest(stage.ARN{}, false).ARN
+	}
+	tolerate := func(err error, kinds ...stage.Kind) {
+		if err != nil && !slices.Contains(kinds, stage.KindOf(err)) {
+			t.Error(err)
+		}
+	}
+	var all sync.WaitGroup
+	for i := range 6 {
+		all.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(i), 9))
+			for range 40 {
+				arn := stages[random.IntN(len(stages))]
+				tolerate(w.recordTo(arn, storages[random.IntN(len(storages))]), stage.NotFound)
+				_, err := w.UpdateIngestConfiguration(t.Context(), w.caller, ingests[random.IntN(len(ingests))], stage.IngestChange{Stage: &arn})
+				tolerate(err, stage.NotFound)
+			}
+		})
+	}
+	all.Go(func() {
+		for i := range 6 {
+			tolerate(w.DeleteStorageConfiguration(t.Context(), w.caller, storages[i]), stage.Conflict)
+			tolerate(w.DeleteStage(t.Context(), w.caller, stages[i]))
+		}
+	})
+	all.Wait()
+
+	list, _, err := w.Stages(t.Context(), w.caller, stage.Page{Limit: 100})
+	w.check(err)
+	same(t, "stages left", len(list), 2)
+	for _, s := range list {
+		if text := s.Recording.StorageConfigurationARN; text != "" {
+			arn, err := stage.ParseARN(text)
+			w.check(err)
+			_, err = w.StorageConfiguration(t.Context(), w.caller, arn)
+			w.check(err)
+		}
+	}
+	for _, arn := range ingests {
+		if attached := w.readIngest(arn).Stage; attached != (stage.ARN{}) {
+			_, err := w.Stage(t.Context(), w.caller, attached)
+			w.check(err)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"strings"
 )
@@ -101,13 +102,13 @@ func (s *Service) CreateIngestConfiguration(ctx context.Context, c Caller, n New
 		Stage:         n.Stage,
 		Protocol:      n.Protocol,
 		Insecure:      n.Insecure,
-		ParticipantID: randomID(12),
+		ParticipantID: s.randomID(12),
 		StreamKey:     newStreamKey(arn),
 		UserID:        n.UserID,
 		Attributes:    n.Attributes,
 		State:         IngestInactive,
 	}
-	detail.setRedundant(arn, n.Redundant)
+	s.setRedundant(&detail, arn, n.Redundant)
 	d := Document{ARN: arn, Name: n.Name, Tags: n.Tags, Links: detail.links(arn)}
 	err := s.insert(ctx, c, &d, detail, s.quotas.IngestConfigurations, func(tx Tx) error {
 		// The operation declares no not-found, so an unknown stage is bad input.
@@ -126,18 +127,20 @@ func (n NewIngestConfiguration) check() error {
 	return CheckAttributes(n.Attributes)
 }
 
+// newStreamKey draws a secret, which never comes from loaded dice.
 func newStreamKey(arn ARN) string {
-	return strings.Join([]string{"rt", arn.Account, arn.Region, arn.ID, randomID(30)}, "_")
+	secrets := &lottery{source: rand.Reader}
+	return strings.Join([]string{"rt", arn.Account, arn.Region, arn.ID, secrets.randomID(30)}, "_")
 }
 
 // setRedundant makes the credentials of redundant ingest, or takes them away.
 // The stream key stays what it is: the first stream's.
-func (i *IngestDetail) setRedundant(arn ARN, on bool) {
+func (s *Service) setRedundant(i *IngestDetail, arn ARN, on bool) {
 	switch {
 	case !on:
 		i.Redundant = nil
 	case len(i.Redundant) == 0:
-		i.Redundant = []IngestCredential{{randomID(12), i.StreamKey}, {randomID(12), newStreamKey(arn)}}
+		i.Redundant = []IngestCredential{{s.randomID(12), i.StreamKey}, {s.randomID(12), newStreamKey(arn)}}
 	}
 }
 
@@ -217,7 +220,7 @@ func (s *Service) UpdateIngestConfiguration(ctx context.Context, c Caller, arn A
 			changed.Stage = *ch.Stage
 		}
 		if ch.Redundant != nil {
-			changed.setRedundant(arn, *ch.Redundant)
+			s.setRedundant(&changed.IngestDetail, arn, *ch.Redundant)
 		}
 		if ch == (IngestChange{}) {
 			return nil

@@ -233,7 +233,7 @@ func TestDeleteStageDetachesItsIngestConfigurationsHoweverMany(t *testing.T) {
 	w := newWorldWith(t, "", stage.Quotas{})
 	arn, other := w.stage(), w.stage()
 	kept := w.ingest(other, false)
-	const many = 450
+	const many = 250
 	var last stage.IngestConfiguration
 	for range many {
 		last = w.ingest(arn, false)

@@ -3,8 +3,6 @@ package stage
 import (
 	"context"
 
-	"github.com/google/uuid"
-
 	"callboard/internal/token"
 )
 
@@ -36,7 +34,7 @@ func (s *Service) ImportPublicKey(ctx context.Context, c Caller, name, material 
 		return PublicKey{}, &Error{Kind: Invalid, Message: err.Error()}
 	}
 	d := Document{
-		ARN:  ARN{Region: c.Region, Account: c.Account, Type: TypePublicKey, ID: uuid.NewString()},
+		ARN:  ARN{Region: c.Region, Account: c.Account, Type: TypePublicKey, ID: s.randomUUID()},
 		Name: name,
 		Tags: tags,
 	}

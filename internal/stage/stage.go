@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,17 +13,31 @@ type Stage struct {
 	ARN             ARN
 	Name            string
 	Tags            map[string]string
-	ActiveSessionID string // "" when no session is live
-	Recording       RecordingConfiguration
+	ActiveSessionID string                 // "" when no session is live
+	Recording       RecordingConfiguration // zero in lists
 	Endpoints       Endpoints
 }
 
 // NewStage is what CreateStage may say.
 type NewStage struct {
+	ID        string // 12 letters and digits that no other stage has; "", as always in the API, draws them
 	Name      string
 	Tags      map[string]string
 	Recording *RecordingChange
 	Tokens    []TokenRequest
+}
+
+// Check says what is wrong with n whatever is stored.
+func (n NewStage) Check() error {
+	if n.ID != "" && (len(n.ID) != 12 || !made(n.ID, lower+upper+digits)) {
+		return fail(Invalid, "The id of a stage has 12 letters and digits, unlike %q", n.ID)
+	}
+	for _, t := range n.Tokens {
+		if err := t.Check(); err != nil {
+			return err
+		}
+	}
+	return CheckTags(n.Tags)
 }
 
 // StageChange is what UpdateStage may say; nil leaves a member as it is.
@@ -39,15 +54,18 @@ type stageBody struct {
 // CreateStage makes a stage and the tokens asked for with it, all or nothing.
 // Tokens come back in the order of their requests.
 func (s *Service) CreateStage(ctx context.Context, c Caller, n NewStage) (Stage, []IssuedToken, error) {
-	if err := CheckTags(n.Tags); err != nil {
+	if err := n.Check(); err != nil {
 		return Stage{}, nil, err
 	}
 	body := stageBody{Recording: defaultRecording()}
 	if n.Recording != nil {
 		body.Recording.apply(*n.Recording)
 	}
-	arn := s.newARN(c, TypeStage)
-	tokens, err := s.signAll(arn, n.Tokens)
+	arn := ARN{Region: c.Region, Account: c.Account, Type: TypeStage, ID: n.ID}
+	if n.ID == "" {
+		arn = s.newARN(c, TypeStage)
+	}
+	tokens, err := s.signAll(c, arn, n.Tokens)
 	if err != nil {
 		return Stage{}, nil, err
 	}
@@ -56,6 +74,9 @@ func (s *Service) CreateStage(ctx context.Context, c Caller, n NewStage) (Stage,
 		return Stage{}, nil, err
 	}
 	err = s.store.Update(ctx, func(tx Tx) error {
+		if _, err := tx.Document(arn); !errors.Is(err, ErrNoRow) {
+			return cmp.Or(err, error(fail(Conflict, "Stage %s exists", arn)))
+		}
 		if err := s.checkQuota(tx, c, TypeStage, s.quotas.Stages); err != nil {
 			return err
 		}
@@ -73,17 +94,14 @@ func (s *Service) CreateStage(ctx context.Context, c Caller, n NewStage) (Stage,
 	if err != nil {
 		return Stage{}, nil, err
 	}
-	made, err := s.stage(d, Session{})
+	made, err := s.stage(c, d, Session{})
 	return made, tokens, err
 }
 
-func (s *Service) signAll(arn ARN, requests []TokenRequest) ([]IssuedToken, error) {
+func (s *Service) signAll(c Caller, arn ARN, requests []TokenRequest) ([]IssuedToken, error) {
 	var tokens []IssuedToken
 	for _, r := range requests {
-		if err := r.check(); err != nil {
-			return nil, err
-		}
-		t, err := s.sign(arn, r)
+		t, err := s.sign(c, arn, r)
 		if err != nil {
 			return nil, err
 		}
@@ -92,28 +110,17 @@ func (s *Service) signAll(arn ARN, requests []TokenRequest) ([]IssuedToken, erro
 	return tokens, nil
 }
 
-func (s *Service) checkQuota(tx Tx, c Caller, typ string, limit int) error {
-	if limit == 0 {
-		return nil
-	}
-	n, err := tx.CountDocuments(typ, c.Account, c.Region)
-	if err == nil && n >= limit {
-		return fail(Quota, "Account %s has %d resources of type %s in region %s, which is the limit", c.Account, n, typ, c.Region)
-	}
-	return err
+// stage assembles what the API shows; live is the zero Session if none is.
+func (s *Service) stage(c Caller, d Document, live Session) (Stage, error) {
+	body, err := unbody[stageBody](d)
+	whole := s.summary(c, d, live)
+	whole.Recording = body.Recording
+	return whole, err
 }
 
-// stage assembles what the API shows; live is the zero Session if none is.
-func (s *Service) stage(d Document, live Session) (Stage, error) {
-	body, err := unbody[stageBody](d)
-	return Stage{
-		ARN:             d.ARN,
-		Name:            d.Name,
-		Tags:            d.Tags,
-		ActiveSessionID: live.ID,
-		Recording:       body.Recording,
-		Endpoints:       s.endpoints,
-	}, err
+// summary is stage without what lists do not show.
+func (s *Service) summary(c Caller, d Document, live Session) Stage {
+	return Stage{ARN: d.ARN, Name: d.Name, Tags: d.Tags, ActiveSessionID: live.ID, Endpoints: s.endpointsFor(c)}
 }
 
 // Stage reads one stage.
@@ -123,38 +130,51 @@ func (s *Service) Stage(ctx context.Context, c Caller, arn ARN) (found Stage, er
 		if err != nil {
 			return err
 		}
-		found, err = s.withSession(tx, d)
+		found, err = s.withSession(tx, c, d)
 		return err
 	})
 	return found, err
 }
 
-func (s *Service) withSession(tx Tx, d Document) (Stage, error) {
+func (s *Service) withSession(tx Tx, c Caller, d Document) (Stage, error) {
 	live, err := liveSession(tx, d.ARN, s.linger)
 	if err != nil && !errors.Is(err, ErrNoRow) {
 		return Stage{}, err
 	}
-	return s.stage(d, live)
+	return s.stage(c, d, live)
 }
 
 // Stages lists the caller's stages in order of creation. next is 0 on the last page.
 func (s *Service) Stages(ctx context.Context, c Caller, p Page) (list []Stage, next int64, err error) {
 	err = s.store.View(ctx, func(tx Tx) error {
-		docs, err := tx.Documents(DocumentQuery{Type: TypeStage, Account: c.Account, Region: c.Region, After: p.After, Limit: p.Limit + 1})
+		page := DocumentQuery{Type: TypeStage, Account: c.Account, Region: c.Region, After: p.After, Limit: p.Limit + 1}
+		docs, err := tx.Documents(page)
+		if err != nil {
+			return err
+		}
+		live, err := s.liveSessions(tx, page)
 		if err != nil {
 			return err
 		}
 		docs, next = cut(docs, p.Limit, func(d Document) int64 { return d.No })
 		for _, d := range docs {
-			one, err := s.withSession(tx, d)
-			if err != nil {
-				return err
-			}
-			list = append(list, one)
+			list = append(list, s.summary(c, d, live[d.ARN]))
 		}
 		return nil
 	})
 	return list, next, err
+}
+
+// liveSessions gives the live sessions of a page of stages in one look.
+func (s *Service) liveSessions(tx Tx, page DocumentQuery) (map[ARN]Session, error) {
+	open, err := tx.Sessions(SessionQuery{Of: page})
+	live := make(map[ARN]Session, len(open))
+	for _, one := range open {
+		if one.settle(tx.Now(), s.linger); one.Ended.IsZero() {
+			live[one.Stage] = one
+		}
+	}
+	return live, err
 }
 
 // UpdateStage changes a stage and gives it back.
@@ -177,7 +197,7 @@ func (s *Service) UpdateStage(ctx context.Context, c Caller, arn ARN, ch StageCh
 				return err
 			}
 		}
-		changed, err = s.withSession(tx, d)
+		changed, err = s.withSession(tx, c, d)
 		return err
 	})
 	return changed, err

@@ -45,7 +45,7 @@ func (s *Service) mayStore(ctx context.Context, c Caller, n NewStorageConfigurat
 		return err
 	}
 	return s.store.View(ctx, func(tx Tx) error {
-		return s.checkQuota(tx, c, TypeStorageConfiguration, s.quotas.StorageConfigurations)
+		return s.checkQuotaEarly(tx, c, TypeStorageConfiguration, s.quotas.StorageConfigurations)
 	})
 }
 

@@ -40,8 +40,8 @@ type Tx interface {
 	Document(arn ARN) (Document, error)
 	// Documents lists documents in order of creation.
 	Documents(DocumentQuery) ([]Document, error)
-	// CountDocuments counts all documents of one type of one account and region.
-	CountDocuments(typ, account, region string) (int, error)
+	// CountDocuments counts the documents of one type of one account and region, up to most.
+	CountDocuments(typ, account, region string, most int) (int, error)
 	// PutDocument stores d. No zero inserts and sets d.No, d.Version and
 	// d.Created; otherwise it replaces the row if its version is still
 	// d.Version, counts d.Version up, and fails with ErrChanged if not.
@@ -89,6 +89,10 @@ type Tx interface {
 
 	// Beat notes that the server is alive at Now.
 	Beat() error
+	// Forget removes everything but the secrets, as if nothing had ever been
+	// stored: numbers begin anew, and Now of later transactions may be earlier.
+	Forget() error
+
 	// LastBeat is the later of the last noted beat and the last event; the
 	// zero time when there is neither.
 	LastBeat() (time.Time, error)
@@ -134,10 +138,12 @@ type Pass struct {
 // SessionQuery selects sessions.
 //
 // With Stage set: that stage's sessions, newest first, No less than Before if
-// Before is not zero. With Stage zero: all sessions without an end, oldest
-// first, No greater than After. At most Limit.
+// Before is not zero. With Of set: the sessions without an end of the stages
+// that Of lists, in no order, whatever the other members say. With neither: all
+// sessions without an end, oldest first, No greater than After. At most Limit.
 type SessionQuery struct {
 	Stage  ARN
+	Of     DocumentQuery
 	Before int64
 	After  int64
 	Limit  int

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"strings"
 	"unicode/utf8"
@@ -51,6 +52,23 @@ func taggedDocument(tx Tx, c Caller, arn ARN) (Document, error) {
 func (s *Service) Tags(ctx context.Context, c Caller, arn ARN) (tags map[string]string, err error) {
 	err = s.store.View(ctx, func(tx Tx) error {
 		d, err := taggedDocument(tx, c, arn)
+		tags = d.Tags
+		return err
+	})
+	return tags, err
+}
+
+// ResourceTags gives the tags that a policy may speak of: those of a resource of the
+// caller's account in any region, none if there is no such resource.
+func (s *Service) ResourceTags(ctx context.Context, c Caller, arn ARN) (tags map[string]string, err error) {
+	if err := c.reach(arn); err != nil {
+		return nil, err
+	}
+	err = s.store.View(ctx, func(tx Tx) error {
+		d, err := tx.Document(arn)
+		if errors.Is(err, ErrNoRow) {
+			return nil
+		}
 		tags = d.Tags
 		return err
 	})

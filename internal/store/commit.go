@@ -72,6 +72,9 @@ func (s *Store) apply(c *conn, fn func(stage.Tx) error, shared bool) (err, broke
 		broken = c.run(rollbackTo)
 	default:
 		s.dirty = true
+		if t.forgot {
+			s.last.Store(0)
+		}
 	}
 	if broken == nil && shared {
 		broken = c.run(release)

@@ -19,7 +19,7 @@ const (
 	listLinked = `SELECT ` + documentColumns + ` FROM link k JOIN document d ON d.arn = k.source
 		WHERE k.target = $1 AND k.type = $2 AND k.account = $3 AND k.region = $4 AND k.no > $5
 		ORDER BY k.target, k.type, k.account, k.region, k.no LIMIT 0 + $6`
-	countDocuments = `SELECT COUNT(*) FROM document WHERE type = $1 AND account = $2 AND region = $3`
+	countDocuments = `SELECT COUNT(*) FROM (SELECT 1 FROM document WHERE type = $1 AND account = $2 AND region = $3 LIMIT 0 + $4)`
 	insertDocument = `INSERT INTO document (arn, type, account, region, no, version, created, name, tags, body)
 		VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9)`
 	updateDocument = `UPDATE document SET version = version + 1, name = $1, tags = $2, body = $3
@@ -76,9 +76,9 @@ func (t *tx) Documents(q stage.DocumentQuery) ([]stage.Document, error) {
 	return list, errors.Join(err, bad)
 }
 
-// CountDocuments counts all documents of one type of one account and region.
-func (t *tx) CountDocuments(typ, account, region string) (n int, err error) {
-	err = t.one(countDocuments, func(r row) { n = int(r.int(0)) }, typ, account, region)
+// CountDocuments counts the documents of one type of one account and region, up to most.
+func (t *tx) CountDocuments(typ, account, region string, most int) (n int, err error) {
+	err = t.one(countDocuments, func(r row) { n = int(r.int(0)) }, typ, account, region, int64(most))
 	return n, err
 }
 

@@ -41,11 +41,15 @@ const busy = 10 * time.Second
 var dialect = strings.NewReplacer(
 	"/* clustered */", "WITHOUT ROWID",
 	"BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY",
+	"/* by session_live */", "INDEXED BY session_live",
 	"/* by participant_user_id */", "INDEXED BY participant_user_id",
 	"/* by participant_connected */", "INDEXED BY participant_connected",
 	"/* by participant_published */", "INDEXED BY participant_published",
 	"/* by participant_recording */", "INDEXED BY participant_recording",
 )
+
+// listTables names the tables of the database but for SQLite's own.
+const listTables = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'`
 
 // conn is a connection, used by one goroutine at a time, with the statements it
 // has prepared.

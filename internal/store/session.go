@@ -15,6 +15,11 @@ const (
 		WHERE stage = $1 AND no < $2 ORDER BY stage DESC, no DESC LIMIT 0 + $3`
 	listLiveSessions = `SELECT ` + sessionColumns + ` FROM session
 		WHERE ended = 0 AND no > $1 ORDER BY ended, no LIMIT 0 + $2`
+	// listLiveSessionsOf takes the stages of a page of documents as they are listed.
+	listLiveSessionsOf = `SELECT ` + sessionColumns + ` FROM session /* by session_live */
+		WHERE ended = 0 AND stage IN (SELECT arn FROM document
+			WHERE type = $1 AND account = $2 AND region = $3 AND no > $4
+			ORDER BY type, account, region, no LIMIT 0 + $5)`
 	insertSession = `INSERT INTO session (no, stage, id, started, ended, last_left, connected, next_seq)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 	// updateSession leaves the end as it is, and with it the indexes of live sessions.
@@ -49,10 +54,14 @@ func (t *tx) LiveSession(arn stage.ARN) (s stage.Session, err error) {
 	return s, err
 }
 
-// Sessions lists the sessions of a stage, or all that are live.
+// Sessions lists the sessions of a stage, or those that are live.
 func (t *tx) Sessions(q stage.SessionQuery) ([]stage.Session, error) {
 	list := page[stage.Session](q.Limit)
 	scan := func(r row) { list = append(list, scanSession(r)) }
+	if d := q.Of; d != (stage.DocumentQuery{}) {
+		err := t.all(listLiveSessionsOf, scan, d.Type, d.Account, d.Region, d.After, limited(d.Limit))
+		return list, err
+	}
 	if q.Stage == (stage.ARN{}) {
 		err := t.all(listLiveSessions, scan, q.After, limited(q.Limit))
 		return list, err

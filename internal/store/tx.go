@@ -28,6 +28,7 @@ type tx struct {
 	writable bool
 	shared   bool // the commit has other updates; this one needs its own way back
 	wrote    bool
+	forgot   bool  // everything, the time of the last commit included
 	err      error // why nothing more can be done
 }
 

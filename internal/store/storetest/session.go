@@ -129,6 +129,28 @@ func sessionLists(open opener) func(*testing.T) {
 			return tx.Sessions(stage.SessionQuery{Stage: stageARN("a"), Limit: 2})
 		})
 		equal(t, "the first page", numbers(top, sessionNo), ofA[:2])
+		update(t, s, func(tx stage.Tx) error {
+			for i := range 40 {
+				if err := tx.PutDocument(&stage.Document{ARN: stageARN(fmt.Sprintf("other%d", i)), Body: []byte("{}")}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		some := read(t, s, func(tx stage.Tx) ([]stage.Session, error) {
+			list := stage.DocumentQuery{Type: stage.TypeStage, Account: stageARN("").Account, Region: stageARN("").Region, After: 4, Limit: 10}
+			docs, err := tx.Documents(list)
+			if err != nil || len(docs) != 10 {
+				t.Errorf("%d documents on a page of ten: %v", len(docs), err)
+			}
+			return tx.Sessions(stage.SessionQuery{Of: list})
+		})
+		var of []string
+		for _, session := range some {
+			of = append(of, session.Stage.ID)
+		}
+		slices.Sort(of)
+		equal(t, "whose sessions a page of stages has", of, []string{"other13", "other5", "other9"})
 		none := read(t, s, func(tx stage.Tx) ([]stage.Session, error) {
 			return tx.Sessions(stage.SessionQuery{Stage: stageARN("nobody"), Limit: 2})
 		})
