@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"callboard/internal/iam"
+	"callboard/internal/keyring"
+	"callboard/internal/server"
 )
 
 func policyCheckCommand() *cobra.Command {
@@ -25,6 +27,9 @@ of every other one why it does not apply. Without --action it only reads the pol
 What is sound but can have no effect, such as a misspelt action, is warned of on
 stderr. The exit status is 0 if all that was asked for is allowed, else 1.
 
+With --key the policies of an access key are taken from the data directory, and the
+principal of the request is that key's.
+
 A --context gives a condition key its value, once for each value. The time, the tag
 keys of a request (aws:TagKeys) and its region are known without it, from the clock,
 the aws:RequestTag/... and the --resource; keys not given are absent.`,
@@ -33,6 +38,7 @@ the aws:RequestTag/... and the --resource; keys not given are absent.`,
   callboard policy check --policy radio.json --action ivs:CreateParticipantToken \
       --resource arn:aws:ivs:us-east-1:000000000000:stage/AbCdEfGhIjKl \
       --context aws:ResourceTag/team=radio --context aws:SourceIp=203.0.113.9
+  callboard policy check --key AKIAEXAMPLEEXAMPLE12 --action DeleteStage
   cat radio.json | callboard policy check --policy - --action CreateStage --json`,
 	}
 	var q policyQuestion
@@ -40,10 +46,12 @@ the aws:RequestTag/... and the --resource; keys not given are absent.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringArrayVar(&q.policies, "policy", nil, "`file` of a policy, - for stdin, or name of a managed one; may be repeated")
+	flags.StringVar(&q.key, "key", "", "`id` of an access key whose policies are taken")
 	flags.StringArrayVar(&q.actions, "action", nil, "`name` of what is asked for, such as ivs:GetStage; may be repeated")
 	flags.StringArrayVar(&q.resources, "resource", nil, "`ARN` that it is about (default: all of the type the action is about); may be repeated")
 	flags.StringArrayVar(&context, "context", nil, "`key=value` of the request, such as aws:RequestTag/team=radio; may be repeated")
 	flags.BoolVar(&q.json, "json", false, "print JSON")
+	load := addSettings(cmd)
 	cmd.Args = func(_ *cobra.Command, args []string) (err error) {
 		if err := cobra.NoArgs(cmd, args); err != nil {
 			return err
@@ -54,6 +62,13 @@ the aws:RequestTag/... and the --resource; keys not given are absent.`,
 		policies, err := gatherPolicies(q.policies, cmd.InOrStdin())
 		if err != nil {
 			return err
+		}
+		if q.key != "" {
+			owned, err := q.takeKey(load)
+			if err != nil {
+				return err
+			}
+			policies = append(policies, owned...)
 		}
 		for _, warning := range q.warnings(policies) {
 			fmt.Fprintln(cmd.ErrOrStderr(), "callboard: warning:", printable(warning))
@@ -75,14 +90,15 @@ type policyQuestion struct {
 	policies, actions, resources []string
 	context                      map[string][]string // by the key's usual spelling
 	absent                       map[string]bool     // keys that statements asked for in vain
+	key                          string              // id of an access key
 	json                         bool
 }
 
 // complete checks the command line and puts in what it leaves out.
 func (q *policyQuestion) complete(context []string) error {
 	switch {
-	case len(q.policies) == 0:
-		return errors.New("check needs at least one --policy")
+	case len(q.policies) == 0 && q.key == "":
+		return errors.New("check needs at least one --policy, or a --key")
 	case len(q.actions) == 0 && len(q.resources)+len(context) > 0:
 		return errors.New("check needs an --action to decide about")
 	}
@@ -101,6 +117,41 @@ func (q *policyQuestion) complete(context []string) error {
 		q.context[key] = append(q.context[key], value)
 	}
 	return nil
+}
+
+// takeKey gives the policies of the access key and makes it the principal,
+// where the command line names no other.
+func (q *policyQuestion) takeKey(load func() (server.Config, error)) ([]*iam.Policy, error) {
+	cfg, err := load()
+	if err != nil {
+		return nil, err
+	}
+	path, err := keysPath(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := keyring.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(keys, func(k keyring.Key) bool { return k.ID == q.key })
+	if i < 0 {
+		return nil, fmt.Errorf("there is no access key %.64q in %s", q.key, path)
+	}
+	k := &keys[i]
+	if state := k.State(time.Now()); state != "active" {
+		return nil, fmt.Errorf("the access key %s is %s, so it may do nothing", q.key, state)
+	}
+	principal := server.PrincipalOf(k)
+	for key, value := range map[string]string{
+		"aws:PrincipalArn": principal.ARN, "aws:PrincipalAccount": principal.Account, "aws:PrincipalType": principal.Type,
+		"aws:username": principal.UserName, "aws:userid": principal.UserID,
+	} {
+		if _, given := q.context[key]; !given && value != "" {
+			q.context[key] = []string{value}
+		}
+	}
+	return k.Rights(), nil
 }
 
 // requests are all combinations of actions and resources.

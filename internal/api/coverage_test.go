@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	profile "callboard/internal/quota"
 )
 
 const coverageFile = "../../docs/coverage.md"
@@ -75,7 +77,8 @@ Written by a test from the model, the table of operations and the files of the t
   breaks every one of them, ` + "`TestRandomRequestsAreAnsweredAsTheModelDemands`" + ` many at a time.
 - **errors**: those the model declares. Bold ones are provoked by a golden pair, a conformance step or by breaking a constraint; the others are
   not answered, or not provoked in these tests.
-- **authorization** and **limits**: what the table of operations says of them, "-" where it says nothing.
+- **authorization**: the members of the input, or all resources of a type, on which a policy must allow the action ` + "`ivs:<operation>`" + `; ` + "`TestOperationsAreAuthorizedAgainstTheResourcesOfTheReference`" + `.
+- **limits**: AWS's rate for one account and region with ` + "`--quotas aws`" + `, and whether a quota bounds what is made.
 - **goldens**: pairs of request and response in ` + "`internal/api/testdata/golden`" + `.
 - **conformance**: steps in ` + "`e2e/testdata/conformance`" + ` that are told to the SDKs for Go, JavaScript and Python, and to the AWS CLI.
   A step that an SDK refuses to send counts for it, one that it has no words for does not.
@@ -123,14 +126,18 @@ func (m *model) told(name string, e evidence) string {
 	return strings.Join(list, ", ")
 }
 
-// authorized tells on which members of the input a policy is asked.
+// authorized tells on which resources a policy is asked.
 func authorized(op operation) string {
 	names := resourceMembers(op.input)
 	slices.Sort(names)
-	if names = slices.Compact(names); len(names) == 0 {
-		return "-"
+	names = slices.Compact(names)
+	switch {
+	case op.about != "":
+		names = append(names, op.about+"/\\*")
+	case len(names) == 0:
+		names = []string{"\\*"}
 	}
-	return "ivs:" + op.name + " on " + strings.Join(names, ", ")
+	return strings.Join(names, ", ")
 }
 
 // resourceMembers finds the members that are tagged as resources.
@@ -153,12 +160,13 @@ func resourceMembers(t reflect.Type) (names []string) {
 	return names
 }
 
-// limited tells which limit an operation may hit.
+// limited tells which limits an operation may hit.
 func limited(op operation) string {
+	limit := fmt.Sprintf("%v/s", profile.AWS().Rate(op.name))
 	if slices.Contains(op.errors, quota) {
-		return "resource quota"
+		limit += ", quota"
 	}
-	return "-"
+	return limit
 }
 
 func perDriver(e evidence) string {

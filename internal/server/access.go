@@ -59,7 +59,7 @@ func (s *Server) principal(id sigv4.Identity) api.Principal {
 	account, isRoot := s.cfg.Account, id.AccessKeyID == s.credentials.AccessKeyID
 	if !isRoot {
 		if k := s.keys.Find(id.AccessKeyID); k != nil {
-			return holder(k)
+			return PrincipalOf(k)
 		}
 		if !s.cfg.Dev {
 			return api.Principal{} // its key has left the book since the signature was verified
@@ -74,8 +74,8 @@ func (s *Server) principal(id sigv4.Identity) api.Principal {
 	}
 }
 
-// holder is who has a key of the book.
-func holder(k *keyring.Key) api.Principal {
+// PrincipalOf is who signs with a key of the book.
+func PrincipalOf(k *keyring.Key) api.Principal {
 	p := api.Principal{Account: k.Account, ARN: k.ARN(), Policies: k.Rights()}
 	if k.Temporary() {
 		p.UserID, p.Type, p.Issued = k.Account+":"+k.Name, "FederatedUser", k.Created

@@ -59,7 +59,7 @@ func (g guard) ours(host string) bool {
 
 func (g guard) audience() string {
 	if g.network {
-		return "addresses and to names that nobody can own, such as localhost or callboard,"
+		return "addresses and to names that nobody can own, such as localhost or callboard"
 	}
 	return "localhost"
 }

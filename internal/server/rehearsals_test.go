@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -226,6 +227,9 @@ func TestTheClockEndsWhatIsOverByThen(t *testing.T) {
 	}
 	if err := alice.Close(ctx); err != nil {
 		t.Fatal(err)
+	}
+	for roll(ctx, t, s, arn, session)[0].State != "DISCONNECTED" { // the linger begins now
+		runtime.Gosched()
 	}
 	advance(ctx, t, s, "1m59s")
 	if liveSession(ctx, t, s, arn) != session {
