@@ -66,7 +66,9 @@ func openHouse(dir string) (h house, err error) {
 			Window:  24 * time.Hour,
 			Lookup:  func(id string) (sigv4.Key, bool) { return key, id == key.AccessKeyID },
 		},
-		Account: func(sigv4.Identity) (string, string) { return account, "arn:aws:iam::" + account + ":root" },
+		Principal: func(sigv4.Identity) api.Principal {
+			return api.Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root", Root: true}
+		},
 		PageKey: secret,
 		Log:     slog.New(slog.DiscardHandler),
 		Plain:   true,

@@ -8,5 +8,11 @@
 // for a fact, with a deadline.
 //
 // The tests have the build tag e2e. A missing program is a skip, or a failure
-// when CALLBOARD_E2E is set to "all". The flag -e2e.kills makes the crash test longer.
+// when CALLBOARD_E2E is set to "all". The flag -e2e.kills makes the crash test longer;
+// the variable CALLBOARD_SOAK ("10m") has one test watch memory for that long.
+//
+// testdata/conformance holds scenarios of calls with what must come of them.
+// They are told to each of four SDKs, each with a server of its own: that of Go,
+// that of JavaScript (run npm ci in js), and, where they are new enough, boto3
+// and the AWS CLI.
 package e2e

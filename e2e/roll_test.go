@@ -29,6 +29,8 @@ import (
 // many people would take too long to let in through the door.
 type roll struct {
 	*board
+	facts    *store.Store
+	service  *stage.Service
 	register *stage.Register
 	stage    stage.ARN
 	session  string
@@ -50,7 +52,9 @@ func newRoll(t *testing.T) *roll {
 	b := &board{id: "AKIATESTTESTTESTTEST", secret: "a-secret-of-forty-characters-for-testing"}
 	web := httptest.NewServer(api.New(api.Options{
 		Service: service, PageKey: []byte("thirty-two bytes of no importance"), Plain: true, Log: slog.New(slog.DiscardHandler),
-		Account:  func(sigv4.Identity) (string, string) { return account, "arn:aws:iam::" + account + ":user/test" },
+		Principal: func(sigv4.Identity) api.Principal {
+			return api.Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root", Root: true}
+		},
 		Verifier: &sigv4.Verifier{Service: "ivs", Lookup: func(string) (sigv4.Key, bool) { return sigv4.Key{AccessKeyID: b.id, Secret: b.secret}, true }},
 	}))
 	t.Cleanup(func() { web.Close(); facts.Close() })
@@ -58,7 +62,7 @@ func newRoll(t *testing.T) *roll {
 	b.Client = b.client(b.id, b.secret, region)
 	arn, err := stage.ParseARN(b.stage(t))
 	must(t, err)
-	return &roll{board: b, register: register, stage: arn}
+	return &roll{board: b, facts: facts, service: service, register: register, stage: arn}
 }
 
 // join lets people in one after another, n to m of them, and has them do

@@ -12,8 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ivsrealtime"
 	"github.com/aws/aws-sdk-go-v2/service/ivsrealtime/types"
-
-	"callboard/internal/server"
 )
 
 // names are what an operation is about.
@@ -275,7 +273,7 @@ func TestTheFiftyFirstTagIsTooMany(t *testing.T) {
 
 func TestTheSameKeyTwiceIsAConflictAndTheFourthIsTooMany(t *testing.T) {
 	t.Parallel()
-	b := newBoard(t)
+	b := newBoard(t, asAWS)
 	k := importedKey(t, b)
 	_, err := b.ImportPublicKey(t.Context(), &sdk.ImportPublicKeyInput{PublicKeyMaterial: &k.pem})
 	refused[*types.ConflictException](t, "the same key", err)
@@ -288,7 +286,7 @@ func TestTheSameKeyTwiceIsAConflictAndTheFourthIsTooMany(t *testing.T) {
 
 func TestStagesAreCountedByAccountAndRegion(t *testing.T) {
 	t.Parallel()
-	b := newBoard(t, func(c *server.Config) { c.Stages = 2 })
+	b := newBoard(t, quotas(t, "stages: 2"))
 	first := b.stage(t)
 	b.stage(t)
 	_, err := b.CreateStage(t.Context(), &sdk.CreateStageInput{})

@@ -19,8 +19,6 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/ivsrealtime"
 	"github.com/aws/aws-sdk-go-v2/service/ivsrealtime/types"
 	jose "github.com/golang-jwt/jwt/v5"
-
-	"callboard/internal/server"
 )
 
 // keyPair is a customer's own key for tokens.
@@ -117,7 +115,7 @@ func TestAPublicKeyIsImportedReadListedAndDeleted(t *testing.T) {
 
 func TestTheSDKsPaginatorSeesEveryPublicKeyOnce(t *testing.T) {
 	t.Parallel()
-	b := newBoard(t, func(c *server.Config) { c.PublicKeys = 0 })
+	b := newBoard(t)
 	var want []string
 	for range 23 {
 		want = append(want, importedKey(t, b).arn)

@@ -90,6 +90,7 @@ func (l *ledger) arrival(t *testing.T) (publishers, viewers, lookers []*actor) {
 		l.publish(t, a, video)
 		publishers = append(publishers, a)
 	}
+	l.agrees(t, patience) // who has no socket joins a moment after the answer
 	for range 2 {
 		a := l.actor(t, "looker") // both under one user id
 		l.attend(t, a)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -32,6 +33,7 @@ subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
 		Example: `  callboard demo --for 20s          see it work, with nothing to install or leave behind
   callboard serve                   run a server
   eval "$(callboard env)"           point the AWS CLI and SDKs at it
+  callboard keys create --policy IVSReadOnlyAccess    an access key that only reads
   callboard ls <stage ARN or name>  call the roll`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -41,13 +43,16 @@ subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
 			return err
 		},
 	}
-	root.AddCommand(serveCommand(), envCommand(), lsCommand(), demoCommand(), versionCommand())
+	root.AddCommand(serveCommand(), envCommand(), keysCommand(), policyCommand(), quotasCommand(), lsCommand(), healthCommand(), demoCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
+	}
+	if errors.Is(err, errDenied) {
+		return 1
 	}
 	if started {
 		fmt.Fprintln(stderr, "callboard:", sentence(err))

@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +28,9 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	vars := rehearsal(t)
+	host := strings.TrimPrefix(vars["AWS_ENDPOINT_URL_IVS_REALTIME"], "http://")
+	_, vars["PORT"], _ = strings.Cut(host, ":")
+	vars["HOST"], vars["STARTING"], vars["SILENT"] = host, unready(t), silent(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
@@ -35,6 +40,25 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// unready is the URL of a server that is not ready yet.
+func unready(t *testing.T) string {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "seeding", http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// silent is the URL of something that takes connections and says nothing.
+func silent(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return "http://" + l.Addr().String()
 }
 
 // rehearsal is a server with a stage on which alice publishes, bob watches and
@@ -113,7 +137,8 @@ func TestTheExitStatusTellsAWrongCommandLineFromAFailure(t *testing.T) {
 	cases := map[string]int{
 		"version": 0, "help": 0, "": 0, "completion bash": 0, "serve --print-config": 0,
 		"serve --linger soon": 1, "env --data memory:": 1,
-		"bogus": 2, "serve --bogus": 2, "ls": 2, "ls a b": 2, "ls a --state X --user-id y": 2, "version 1": 2,
+		"policy": 0, "policy check --policy IVSFullAccess --action GetStage": 0, "policy check --policy missing.json": 1,
+		"bogus": 2, "policy bogus": 2, "policy check": 2, "policy check --policy IVSFullAccess --resource *": 2, "serve --bogus": 2, "ls": 2, "ls a b": 2, "ls a --state X --user-id y": 2, "version 1": 2,
 	}
 	for line, want := range cases {
 		var stdout, stderr bytes.Buffer

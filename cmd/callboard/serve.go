@@ -26,7 +26,7 @@ interrupt ends it in order: everybody leaves, the list says so, the facts are
 closed. A second interrupt ends it at once; the next start then sets the list right.`,
 		Example: `  callboard serve
   callboard serve --listen 0.0.0.0:7480 --media 0.0.0.0:7481 --public-url http://192.168.1.10:7480
-  callboard serve --dev --data memory:          # for tests on this machine
+  callboard serve --dev --data memory: --seed seed.yaml    # for tests on this machine
   # behind a TLS proxy, with media straight to UDP port 7481 of the public address:
   callboard serve --public-url https://callboard.example.com --media 0.0.0.0:7481 --media-ip 203.0.113.7
   callboard serve --print-config > callboard.yaml && callboard serve --config callboard.yaml`,

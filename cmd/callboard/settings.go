@@ -45,7 +45,7 @@ func givenSettings(cmd *cobra.Command) []string {
 	}
 	add("config")
 	for _, s := range server.Settings() {
-		if about := []string{"listen", "public-url", "data", "region", "account", "access-key-id", "dev"}; slices.Contains(about, s.Name) {
+		if about := []string{"listen", "public-url", "data", "region", "account", "access-key-id", "dev", "dev-network"}; slices.Contains(about, s.Name) {
 			add(s.Name)
 		}
 	}

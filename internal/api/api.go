@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"strings"
@@ -27,9 +28,13 @@ const (
 type Options struct {
 	Service  *stage.Service
 	Verifier *sigv4.Verifier
-	// Account tells whose access key signed a request: the 12-digit account
-	// and the ARN of the principal.
-	Account func(sigv4.Identity) (account, principalARN string)
+	// Principal tells whose access key signed a request, and what that may do.
+	Principal func(sigv4.Identity) Principal
+	// Proxies are whose word about where a request came from is taken. Optional.
+	Proxies []netip.Prefix
+	// Throttle counts a call whose signature was good, and tells whether it may go
+	// on; one that may not is answered 429. Optional.
+	Throttle func(account, region, operation string) bool
 	// PageKey keys the page tokens. Tokens stay valid for as long as it is the same.
 	PageKey []byte
 	Log     *slog.Logger
@@ -39,6 +44,12 @@ type Options struct {
 	// BasePath is put before every route ("/base" makes "/base/GetStage").
 	// It is part of what clients sign. Optional.
 	BasePath string
+	// Endpoints tells the URLs under which the sender of a request reaches the
+	// server; the zero value, or no function, stands for the server's own. Optional.
+	Endpoints func(*http.Request) stage.Endpoints
+	// Gate is held for reading while an operation runs, though not while its
+	// request arrives; who holds it for writing has the facts for himself. Optional.
+	Gate *sync.RWMutex
 	// Observe is told about every answered request; operation is "unknown" for
 	// requests that reached none. Optional.
 	Observe func(operation string, status int, d time.Duration)
@@ -141,17 +152,28 @@ func (a *API) answer(e *exchange, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve verifies the signature and runs the operation.
+// serve verifies the signature, has the call counted, and runs the operation.
 func (a *API) serve(e *exchange, op *operation, r *request) error {
 	identity, err := a.o.Verifier.Verify(r.Request, r.body)
 	if err != nil {
 		return err
 	}
-	account, principal := a.o.Account(identity)
-	e.account = account
+	r.op, r.by = op, a.o.Principal(identity)
+	e.account = r.by.Account
+	if a.o.Throttle != nil && !a.o.Throttle(e.account, identity.Region, op.name) {
+		return errThrottled
+	}
+	caller := stage.Caller{Account: r.by.Account, Region: identity.Region, ARN: r.by.ARN}
+	if a.o.Endpoints != nil {
+		caller.Endpoints = a.o.Endpoints(r.Request)
+	}
+	if a.o.Gate != nil {
+		a.o.Gate.RLock()
+		defer a.o.Gate.RUnlock()
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	body, err := op.serve(ctx, a, stage.Caller{Account: account, Region: identity.Region, ARN: principal}, r, e.body)
+	body, err := op.serve(ctx, a, caller, r, e.body)
 	if err != nil {
 		return err
 	}

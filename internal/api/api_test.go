@@ -280,20 +280,29 @@ func TestOnlyAnImpossibleAcceptIsRefused(t *testing.T) {
 
 func TestOperationsOfLaterAreNamedInA501(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w, m := newWorld(t), readModel(t)
 	n := 0
 	for _, op := range table() {
-		if op.input != nil {
+		if op.output != nil {
 			continue
 		}
 		n++
-		got := w.call("POST", op.path, `{"anything":1}`)
+		members := m.valid(m.Operations[op.name].Input.Shape).(map[string]any)
+		delete(members, "nextToken")
+		if op.name == "StartComposition" {
+			set(members, []string{"layout", "pip"}, nil)
+			set(members, []string{"destinations", "0", "channel"}, nil)
+		}
+		if _, ok := members["destinationStageArn"]; ok {
+			members["destinationStageArn"] = testStage + "2"
+		}
+		got := w.callWith(op, m.Shapes[m.Operations[op.name].Input.Shape], members)
 		if got.status != 501 || got.code() != "OperationNotSupportedException" || !strings.Contains(got.message(), op.name) {
 			t.Errorf("%s: got %d %s", op.name, got.status, got.body)
 		}
 	}
-	if n != 20 {
-		t.Errorf("%d operations are unavailable, want 20", n)
+	if n != 7 {
+		t.Errorf("%d operations are not done yet, want 7", n)
 	}
 }
 

@@ -19,6 +19,7 @@ type rule struct {
 	min, max *int // characters of a string, items of a list or map, or the number itself
 	pattern  *pattern
 	enum     []string
+	anyCase  bool  // letters of enum may be small
 	key      *rule // of each key of a map
 	item     *rule // of each item of a list, each value of a map
 }
@@ -51,8 +52,18 @@ var nouns = map[string]rule{
 	"tagkeys": {min: new(0), max: new(50), item: tagKey},
 	"storage": {min: new(0), max: new(128),
 		pattern: newPattern(`^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:storage-configuration/[a-zA-Z0-9-]+$`)},
-	"arn=stage":      arnOf(`stage`),
-	"arn=public-key": arnOf(`public-key`),
+	"idempotency":               {min: new(1), max: new(64), pattern: newPattern(`[a-zA-Z0-9-_]*`)},
+	"one-encoder":               {min: new(1), max: new(1), item: new(arnOf(`encoder-configuration`))},
+	"bucket":                    {min: new(3), max: new(63), pattern: newPattern(`[a-z0-9-.]+`)},
+	"arn=stage":                 arnOf(`stage`),
+	"arn=public-key":            arnOf(`public-key`),
+	"arn=encoder-configuration": arnOf(`encoder-configuration`),
+	"arn=storage-configuration": arnOf(`storage-configuration`),
+	"arn=ingest-configuration":  arnOf(`ingest-configuration`),
+	"arn=composition":           arnOf(`composition`),
+	"arn=channel":               arnOf(`channel`),
+	"arn=stage-or-none": {min: new(0), max: new(128),
+		pattern: newPattern(`^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:stage/[a-zA-Z0-9-]+$`)},
 	// The model's ResourceArn allows one letter before the slash, which no ARN has.
 	"arn=any": arnOf(`[a-z-]+`),
 }
@@ -64,7 +75,8 @@ func arnOf(noun string) rule {
 }
 
 // parseCheck reads a `check` tag: words separated by commas. "required",
-// "min=N" and "max=N" speak for themselves; any other word is one of the nouns.
+// "min=N", "max=N" and "anycase" speak for themselves; any other word is one of
+// the nouns.
 func parseCheck(tag string) (r rule, required bool) {
 	for word := range strings.SplitSeq(tag, ",") {
 		key, value, _ := strings.Cut(word, "=")
@@ -72,6 +84,8 @@ func parseCheck(tag string) (r rule, required bool) {
 		case "":
 		case "required":
 			required = true
+		case "anycase":
+			r.anyCase = true
 		case "min":
 			r.min = new(mustInt(value))
 		case "max":
@@ -117,6 +131,17 @@ func (d *decoding) checkPresent(required bool) {
 	}
 }
 
+// fold gives the value of the enumeration that s is, if its letters are taken
+// for capital ones.
+func (r *rule) fold(s string) string {
+	for _, value := range r.enum {
+		if r.anyCase && len(s) == len(value) && strings.EqualFold(s, value) { // of the same length, so in ASCII
+			return value
+		}
+	}
+	return s
+}
+
 // checkString reports whether s keeps the rule, and notes it if not.
 func (d *decoding) checkString(r *rule, s string) bool {
 	if (r.min != nil || r.max != nil) && !d.checkLength(r, utf8.RuneCountInString(s)) {
@@ -142,8 +167,8 @@ func (d *decoding) checkLength(r *rule, n int) bool {
 	return false
 }
 
-func (d *decoding) checkNumber(r *rule, n int) {
-	if !r.within(n) {
+func (d *decoding) checkNumber(r *rule, n float64) {
+	if r.min != nil && n < float64(*r.min) || r.max != nil && n > float64(*r.max) {
 		d.fail("Value", "Member must be "+r.bounds())
 	}
 }

@@ -18,6 +18,7 @@ type shape struct {
 	item   *shape         // of a list or map
 	fields []field        // of a struct
 	body   map[string]int // fields by their name in the JSON object
+	named  bool           // it is, or has in it, a resource that the request is about
 }
 
 // field is one member of a struct.
@@ -55,6 +56,7 @@ func compile(t reflect.Type, r rule) *shape {
 			of = *r.item
 		}
 		s.item = compile(t.Elem(), of)
+		s.named = s.item.named
 	case t.Kind() == reflect.Struct && t != arnType:
 		s.compileFields()
 	}
@@ -68,6 +70,7 @@ func (s *shape) compileFields() {
 			continue
 		}
 		compiled := compileField(f)
+		s.named = s.named || compiled.shape.named
 		if compiled.source == fromBody {
 			s.body[compiled.name] = len(s.fields)
 		}
@@ -88,7 +91,24 @@ func compileField(f reflect.StructField) field {
 	r, required := parseCheck(f.Tag.Get("check"))
 	out.required = required
 	out.shape = compile(f.Type, r)
+	if about, ok := f.Tag.Lookup("iam"); ok {
+		out.shape.markResource(about, f.Name)
+	}
 	return out
+}
+
+// markResource notes that the value, or each item of the list, names a resource
+// that must be allowed.
+func (s *shape) markResource(about, member string) {
+	s.named = true
+	switch {
+	case about != "resource":
+		panic("api: iam tag with unknown word " + about)
+	case s.typ.Kind() == reflect.Slice:
+		s.item.markResource(about, member)
+	case s.typ != arnType && s.typ.Kind() != reflect.String:
+		panic("api: input member cannot name a resource: " + member)
+	}
 }
 
 func (s *shape) hasBody() bool { return len(s.body) > 0 }
@@ -194,7 +214,14 @@ func (d *decoding) value(s *shape, raw []byte, v reflect.Value) error {
 			return d.wrongType("an integer of 32 bits")
 		}
 		v.SetInt(n)
-		d.checkNumber(&s.rule, int(n))
+		d.checkNumber(&s.rule, float64(n)) // which holds every integer of 32 bits
+	case kind == reflect.Float32:
+		if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
+			return d.wrongType("a number")
+		}
+		n, _ := strconv.ParseFloat(string(raw), 64) // infinite if it is out of all range
+		v.SetFloat(n)
+		d.checkNumber(&s.rule, n)
 	case kind == reflect.Slice:
 		return d.list(s, raw, v)
 	case kind == reflect.Map:
@@ -210,6 +237,7 @@ func (d *decoding) value(s *shape, raw []byte, v reflect.Value) error {
 
 // stringValue checks a string and stores it, as text or as an ARN.
 func (d *decoding) stringValue(s *shape, text string, v reflect.Value) {
+	text = s.rule.fold(text)
 	switch {
 	case !d.checkString(&s.rule, text):
 	case s.typ == arnType:

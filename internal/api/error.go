@@ -47,8 +47,11 @@ func malformed(format string, args ...any) *fault {
 
 var (
 	// API Gateway answers this for unknown routes as well, instead of a 404.
-	errNoToken  = frontDoor(http.StatusForbidden, "MissingAuthenticationTokenException", "Missing Authentication Token")
-	errTooLarge = frontDoor(http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException",
+	errNoToken = frontDoor(http.StatusForbidden, "MissingAuthenticationTokenException", "Missing Authentication Token")
+	// All SDKs know this code for one to try again after a pause of their own;
+	// API Gateway names no time in a header.
+	errThrottled = frontDoor(http.StatusTooManyRequests, "ThrottlingException", "Rate exceeded")
+	errTooLarge  = frontDoor(http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException",
 		fmt.Sprintf("Request size exceeded %d bytes", maxBody))
 )
 

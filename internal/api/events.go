@@ -8,7 +8,7 @@ import (
 
 type (
 	listParticipantEventsInput struct {
-		StageARN      stage.ARN `json:"stageArn" check:"required,arn=stage"`
+		StageARN      stage.ARN `json:"stageArn" check:"required,arn=stage" iam:"resource"`
 		SessionID     string    `json:"sessionId" check:"required,session"`
 		ParticipantID string    `json:"participantId" check:"required,id"`
 		page

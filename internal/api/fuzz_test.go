@@ -24,15 +24,12 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, n uint8, body, resource, query string) {
 		op := operations[int(n)%len(operations)]
-		if op.input == nil {
-			return
-		}
 		r := httptest.NewRequest("POST", "/", nil)
 		r.URL = &url.URL{RawQuery: query}
 		in := compileInput(op.input)
 		one, two := reflect.New(op.input), reflect.New(op.input)
-		err := in.decode(&request{r, []byte(body), resource}, one.Elem())
-		again := in.decode(&request{r, []byte(body), resource}, two.Elem())
+		err := in.decode(&request{Request: r, body: []byte(body), resource: resource}, one.Elem())
+		again := in.decode(&request{Request: r, body: []byte(body), resource: resource}, two.Elem())
 		if fmt.Sprint(err) != fmt.Sprint(again) || !reflect.DeepEqual(one.Interface(), two.Interface()) {
 			t.Errorf("decoded differently: %v, %v", err, again)
 		}
@@ -46,7 +43,8 @@ func FuzzDecode(f *testing.F) {
 }
 
 // TestRandomRequestsAreNeverOurFault sends mutilated requests to every
-// operation: whatever they say, the answer must not be a 5xx.
+// operation: whatever they say, the answer must not be a 5xx, but for the 501 of
+// what is not done yet.
 func TestRandomRequestsAreNeverOurFault(t *testing.T) {
 	t.Parallel()
 	m, w := readModel(t), newWorld(t)
@@ -55,9 +53,6 @@ func TestRandomRequestsAreNeverOurFault(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 20 {
 		for _, op := range table() {
-			if op.input == nil {
-				continue
-			}
 			input := m.Operations[op.name].Input.Shape
 			members := m.valid(input).(map[string]any)
 			for name, value := range members {
@@ -77,7 +72,7 @@ func TestRandomRequestsAreNeverOurFault(t *testing.T) {
 			if path == tagsPath {
 				path += strings.ReplaceAll(arn.String(), "/", "%2F") + "?tagKeys=a"
 			}
-			if got := w.call(op.method, path, string(body)); got.status >= 500 {
+			if got := w.call(op.method, path, string(body)); got.status >= 500 && (got.status != 501 || op.output != nil) {
 				t.Errorf("%s %s: got %d %s\n%s", op.name, body, got.status, got.body, w.log.String())
 			}
 		}

@@ -14,6 +14,8 @@ type request struct {
 	*http.Request
 	body     []byte
 	resource string // what follows /tags/, unescaped
+	op       *operation
+	by       Principal
 }
 
 const (

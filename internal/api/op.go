@@ -12,7 +12,8 @@ import (
 type operation struct {
 	name, method, path string
 	errors             []string     // the errors it may answer besides the common ones
-	input, output      reflect.Type // nil when this server does not have the operation
+	input, output      reflect.Type // output is nil while this server does not do the operation
+	about              string       // type of the resources it is about when the input names none, or that it makes; "" is none
 
 	// serve decodes, runs and encodes; it appends the response to buf.
 	serve func(ctx context.Context, a *API, c stage.Caller, r *request, buf []byte) ([]byte, error)
@@ -27,7 +28,8 @@ type appender interface {
 }
 
 // op makes a row from a method of the API. The constraints are compiled from
-// the `check` tags of In; a wrong tag panics here, thus in the first test.
+// the `check` tags of In, and what must be allowed from its `iam` tags; a wrong tag
+// panics here, thus in the first test.
 func op[In, Out any](name string, run func(*API, context.Context, stage.Caller, *In) (*Out, error), errors ...string) operation {
 	in := compileInput(reflect.TypeFor[In]())
 	return operation{
@@ -38,7 +40,12 @@ func op[In, Out any](name string, run func(*API, context.Context, stage.Caller, 
 				return nil, err
 			}
 			input := new(In)
-			if err := in.decode(r, reflect.ValueOf(input).Elem()); err != nil {
+			value := reflect.ValueOf(input).Elem()
+			if err := in.decode(r, value); err != nil {
+				return nil, err
+			}
+			q := inquiry{API: a, ctx: ctx, caller: c, request: r, input: in, value: value}
+			if err := q.authorize(); err != nil {
 				return nil, err
 			}
 			output, err := run(a, ctx, c, input)
@@ -56,13 +63,27 @@ func (o operation) at(method, path string) operation {
 	return o
 }
 
-// unavailable makes a row for an operation that this server does not have.
-// 501 is a status that no SDK tries again.
-func unavailable(name string) operation {
-	err := frontDoor(http.StatusNotImplemented, "OperationNotSupportedException",
-		"The operation "+name+" is not supported: this server does not have it yet.")
-	return operation{
-		name: name, method: http.MethodPost, path: "/" + name,
-		serve: func(context.Context, *API, stage.Caller, *request, []byte) ([]byte, error) { return nil, err },
-	}
+// over tells the type of the resources that a row is about when its input names
+// none of them: a create is about stage/*, and so is a list.
+func (o operation) over(typ string) operation {
+	o.about = typ
+	return o
+}
+
+// planned makes a row for an operation that this server understands but does
+// not do yet. It tells what is wrong with a request; one that is right is
+// answered with 501, a status that no SDK tries again. check may be nil.
+func planned[In any](name string, check func(*In) error) operation {
+	later := frontDoor(http.StatusNotImplemented, "OperationNotSupportedException",
+		"The operation "+name+" is not supported: this server does not do it yet.")
+	o := op(name, func(_ *API, _ context.Context, _ stage.Caller, in *In) (*nothing, error) {
+		if check != nil {
+			if err := check(in); err != nil {
+				return nil, err
+			}
+		}
+		return nil, later
+	})
+	o.output = nil
+	return o
 }

@@ -15,7 +15,11 @@ type page struct {
 	MaxResults *int   `json:"maxResults" check:"min=1,max=100"`
 }
 
-const defaultResults = 50
+// The size of a page that does not say one, and the largest.
+const (
+	defaultResults = 50
+	mostResults    = 100
+)
 
 // question is all that a page token must not outlive: the operation, who asks
 // where, and what is asked. Only maxResults may change from page to page.
@@ -41,7 +45,13 @@ const (
 
 // openPage turns the page of a request into one of the domain.
 func (a *API) openPage(p page, q question) (stage.Page, error) {
-	out := stage.Page{Limit: defaultResults}
+	return a.openPageOf(defaultResults, p, q)
+}
+
+// openPageOf is openPage for an operation whose pages have another size unless
+// the request says one.
+func (a *API) openPageOf(size int, p page, q question) (stage.Page, error) {
+	out := stage.Page{Limit: size}
 	if p.MaxResults != nil {
 		out.Limit = *p.MaxResults
 	}
@@ -61,6 +71,14 @@ func (a *API) openPage(p page, q question) (stage.Page, error) {
 	}
 	out.After = int64(binary.BigEndian.Uint64(token[1:]))
 	return out, nil
+}
+
+// unissued refuses any token, for an operation that has issued none.
+func (p page) unissued() error {
+	if p.NextToken != "" {
+		return errToken
+	}
+	return nil
 }
 
 // nextToken gives the token of the page that begins after a position; "" when

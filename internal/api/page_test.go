@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"callboard/internal/stage"
+	"callboard/internal/store"
 )
 
 var (
@@ -88,4 +89,43 @@ func FuzzPageToken(f *testing.F) {
 			t.Errorf("%q was believed", token)
 		}
 	})
+}
+
+func TestPagesHaveTheSizeOfTheirOperationUnlessTheRequestSaysOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	facts, err := store.Open(t.Context(), store.Options{})
+	w.check(err)
+	defer facts.Close()
+	open := func(q stage.Quotas) {
+		o := w.options()
+		o.Service, _, err = stage.Open(t.Context(), stage.Options{Store: facts, Quotas: q})
+		w.check(err)
+		w.API = New(o)
+	}
+	open(stage.Quotas{})
+	const many = 101
+	for range many {
+		w.post("CreateEncoderConfiguration", `{}`, nil)
+		w.post("CreateStorageConfiguration", `{"s3":{"bucketName":"b-1"}}`, nil)
+		w.post("CreateIngestConfiguration", `{"ingestProtocol":"RTMPS"}`, nil)
+	}
+	size := func(operation, member, body string, want int) {
+		t.Helper()
+		var out map[string]any
+		w.post(operation, body, &out)
+		if got := len(out[member].([]any)); got != want || (out["nextToken"] != nil) != (want < many) {
+			t.Errorf("%s %s gives a page of %d, want %d", operation, body, got, want)
+		}
+	}
+	size("ListEncoderConfigurations", "encoderConfigurations", `{}`, 100)
+	size("ListIngestConfigurations", "ingestConfigurations", `{}`, 50)
+	size("ListStorageConfigurations", "storageConfigurations", `{}`, 100)
+	open(stage.Quotas{StorageConfigurations: 1000})
+	size("ListStorageConfigurations", "storageConfigurations", `{}`, 100)
+	open(stage.Quotas{StorageConfigurations: 5, EncoderConfigurations: 5, IngestConfigurations: 5})
+	size("ListStorageConfigurations", "storageConfigurations", `{}`, 5)
+	size("ListStorageConfigurations", "storageConfigurations", `{"maxResults":7}`, 7)
+	size("ListEncoderConfigurations", "encoderConfigurations", `{}`, 100)
+	size("ListIngestConfigurations", "ingestConfigurations", `{}`, 50)
 }

@@ -11,7 +11,7 @@ import (
 
 type (
 	getParticipantInput struct {
-		StageARN      stage.ARN `json:"stageArn" check:"required,arn=stage"`
+		StageARN      stage.ARN `json:"stageArn" check:"required,arn=stage" iam:"resource"`
 		SessionID     string    `json:"sessionId" check:"required,session"`
 		ParticipantID string    `json:"participantId" check:"required,id"`
 	}
@@ -20,7 +20,7 @@ type (
 	}
 
 	listParticipantsInput struct {
-		StageARN  stage.ARN         `json:"stageArn" check:"required,arn=stage"`
+		StageARN  stage.ARN         `json:"stageArn" check:"required,arn=stage" iam:"resource"`
 		SessionID string            `json:"sessionId" check:"required,session"`
 		UserID    *string           `json:"filterByUserId" check:"min=0,max=128"`
 		Published *bool             `json:"filterByPublished"`
@@ -34,7 +34,7 @@ type (
 	}
 
 	disconnectParticipantInput struct {
-		StageARN      stage.ARN `json:"stageArn" check:"required,arn=stage"`
+		StageARN      stage.ARN `json:"stageArn" check:"required,arn=stage" iam:"resource"`
 		ParticipantID string    `json:"participantId" check:"required,id"`
 		Reason        string    `json:"reason" check:"min=0,max=128"`
 	}

@@ -17,7 +17,7 @@ type (
 	}
 
 	getPublicKeyInput struct {
-		ARN stage.ARN `json:"arn" check:"required,arn=public-key"`
+		ARN stage.ARN `json:"arn" check:"required,arn=public-key" iam:"resource"`
 	}
 	getPublicKeyOutput struct {
 		PublicKey publicKey `json:"publicKey"`
@@ -32,7 +32,7 @@ type (
 	}
 
 	deletePublicKeyInput struct {
-		ARN stage.ARN `json:"arn" check:"required,arn=public-key"`
+		ARN stage.ARN `json:"arn" check:"required,arn=public-key" iam:"resource"`
 	}
 )
 

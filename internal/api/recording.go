@@ -65,7 +65,7 @@ func (in *recordingInput) change() *stage.RecordingChange {
 		RecordReplicas:          in.RecordReplicas,
 	}
 	if in.HLS != nil {
-		out.TargetSegmentDuration = in.HLS.SegmentDuration
+		out.HLS = &stage.HLSChange{TargetSegmentDuration: in.HLS.SegmentDuration}
 	}
 	if t := in.Thumbnails; t != nil {
 		out.Thumbnail = &stage.ThumbnailChange{Interval: t.Interval, Storage: texts(t.Storage), Mode: (*string)(t.Mode)}

@@ -8,7 +8,7 @@ import (
 
 type (
 	getStageSessionInput struct {
-		StageARN  stage.ARN `json:"stageArn" check:"required,arn=stage"`
+		StageARN  stage.ARN `json:"stageArn" check:"required,arn=stage" iam:"resource"`
 		SessionID string    `json:"sessionId" check:"required,session"`
 	}
 	getStageSessionOutput struct {
@@ -16,7 +16,7 @@ type (
 	}
 
 	listStageSessionsInput struct {
-		StageARN stage.ARN `json:"stageArn" check:"required,arn=stage"`
+		StageARN stage.ARN `json:"stageArn" check:"required,arn=stage" iam:"resource"`
 		page
 	}
 	listStageSessionsOutput struct {

@@ -19,14 +19,14 @@ type (
 	}
 
 	getStageInput struct {
-		ARN stage.ARN `json:"arn" check:"required,arn=stage"`
+		ARN stage.ARN `json:"arn" check:"required,arn=stage" iam:"resource"`
 	}
 	getStageOutput struct {
 		Stage fullStage `json:"stage"`
 	}
 
 	updateStageInput struct {
-		ARN       stage.ARN       `json:"arn" check:"required,arn=stage"`
+		ARN       stage.ARN       `json:"arn" check:"required,arn=stage" iam:"resource"`
 		Name      *string         `json:"name" check:"name"`
 		Recording *recordingInput `json:"autoParticipantRecordingConfiguration"`
 	}
@@ -35,7 +35,7 @@ type (
 	}
 
 	deleteStageInput struct {
-		ARN stage.ARN `json:"arn" check:"required,arn=stage"`
+		ARN stage.ARN `json:"arn" check:"required,arn=stage" iam:"resource"`
 	}
 
 	listStagesInput struct {

@@ -3,6 +3,8 @@ package api
 import (
 	"net/http"
 	"slices"
+
+	"callboard/internal/stage"
 )
 
 const tagsPath = "/tags/" // followed by an ARN
@@ -15,16 +17,29 @@ func table() []operation {
 		sessionOperations(),
 		participantOperations(),
 		publicKeyOperations(),
+		encoderOperations(),
+		storageOperations(),
+		ingestOperations(),
 		tagOperations(),
-		unavailableOperations(),
+		compositionOperations(),
+		replicaOperations(),
 	)
+}
+
+// Operations lists the names of all operations.
+func Operations() []string {
+	var names []string
+	for _, op := range table() {
+		names = append(names, op.name)
+	}
+	return names
 }
 
 func stageOperations() []operation {
 	return []operation{
-		op("CreateStage", (*API).createStage, quota),
+		op("CreateStage", (*API).createStage, quota).over(stage.TypeStage),
 		op("GetStage", (*API).getStage, notFound),
-		op("ListStages", (*API).listStages),
+		op("ListStages", (*API).listStages).over(stage.TypeStage),
 		op("UpdateStage", (*API).updateStage, notFound, conflict),
 		op("DeleteStage", (*API).deleteStage, notFound, conflict),
 	}
@@ -54,10 +69,38 @@ func participantOperations() []operation {
 
 func publicKeyOperations() []operation {
 	return []operation{
-		op("ImportPublicKey", (*API).importPublicKey, quota, conflict),
+		op("ImportPublicKey", (*API).importPublicKey, quota, conflict).over(stage.TypePublicKey),
 		op("GetPublicKey", (*API).getPublicKey, notFound),
 		op("ListPublicKeys", (*API).listPublicKeys),
 		op("DeletePublicKey", (*API).deletePublicKey, notFound),
+	}
+}
+
+func encoderOperations() []operation {
+	return []operation{
+		op("CreateEncoderConfiguration", (*API).createEncoderConfiguration, quota).over(stage.TypeEncoderConfiguration),
+		op("GetEncoderConfiguration", (*API).getEncoderConfiguration, notFound),
+		op("ListEncoderConfigurations", (*API).listEncoderConfigurations),
+		op("DeleteEncoderConfiguration", (*API).deleteEncoderConfiguration, notFound, conflict),
+	}
+}
+
+func storageOperations() []operation {
+	return []operation{
+		op("CreateStorageConfiguration", (*API).createStorageConfiguration, notFound, quota).over(stage.TypeStorageConfiguration),
+		op("GetStorageConfiguration", (*API).getStorageConfiguration, notFound),
+		op("ListStorageConfigurations", (*API).listStorageConfigurations),
+		op("DeleteStorageConfiguration", (*API).deleteStorageConfiguration, notFound, conflict),
+	}
+}
+
+func ingestOperations() []operation {
+	return []operation{
+		op("CreateIngestConfiguration", (*API).createIngestConfiguration, quota).over(stage.TypeIngestConfiguration),
+		op("GetIngestConfiguration", (*API).getIngestConfiguration, notFound),
+		op("ListIngestConfigurations", (*API).listIngestConfigurations),
+		op("UpdateIngestConfiguration", (*API).updateIngestConfiguration, notFound, conflict),
+		op("DeleteIngestConfiguration", (*API).deleteIngestConfiguration, notFound, conflict),
 	}
 }
 
@@ -69,17 +112,19 @@ func tagOperations() []operation {
 	}
 }
 
-func unavailableOperations() []operation {
-	var list []operation
-	for _, name := range []string{
-		"StartComposition", "GetComposition", "ListCompositions", "StopComposition",
-		"CreateEncoderConfiguration", "GetEncoderConfiguration", "ListEncoderConfigurations", "DeleteEncoderConfiguration",
-		"CreateStorageConfiguration", "GetStorageConfiguration", "ListStorageConfigurations", "DeleteStorageConfiguration",
-		"CreateIngestConfiguration", "GetIngestConfiguration", "ListIngestConfigurations", "UpdateIngestConfiguration",
-		"DeleteIngestConfiguration",
-		"StartParticipantReplication", "StopParticipantReplication", "ListParticipantReplicas",
-	} {
-		list = append(list, unavailable(name))
+func compositionOperations() []operation {
+	return []operation{
+		planned("StartComposition", (*startCompositionInput).check).over(stage.TypeComposition),
+		planned[getCompositionInput]("GetComposition", nil),
+		planned("ListCompositions", (*listCompositionsInput).check),
+		planned[stopCompositionInput]("StopComposition", nil),
 	}
-	return list
+}
+
+func replicaOperations() []operation {
+	return []operation{
+		planned("StartParticipantReplication", (*startParticipantReplicationInput).check),
+		planned("StopParticipantReplication", (*stopParticipantReplicationInput).check),
+		planned("ListParticipantReplicas", (*listParticipantReplicasInput).check),
+	}
 }

@@ -9,17 +9,17 @@ import (
 // The three tag operations are the only ones with members outside the body.
 type (
 	tagResourceInput struct {
-		ResourceARN stage.ARN         `path:"resourceArn" check:"required,arn=any"`
+		ResourceARN stage.ARN         `path:"resourceArn" check:"required,arn=any" iam:"resource"`
 		Tags        map[string]string `json:"tags" check:"required,tags"`
 	}
 
 	untagResourceInput struct {
-		ResourceARN stage.ARN `path:"resourceArn" check:"required,arn=any"`
+		ResourceARN stage.ARN `path:"resourceArn" check:"required,arn=any" iam:"resource"`
 		TagKeys     []string  `query:"tagKeys" check:"required,tagkeys"`
 	}
 
 	listTagsForResourceInput struct {
-		ResourceARN stage.ARN `path:"resourceArn" check:"required,arn=any"`
+		ResourceARN stage.ARN `path:"resourceArn" check:"required,arn=any" iam:"resource"`
 	}
 	listTagsForResourceOutput struct {
 		Tags map[string]string `json:"tags"`

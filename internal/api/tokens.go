@@ -9,7 +9,7 @@ import (
 
 type (
 	createParticipantTokenInput struct {
-		StageARN stage.ARN `json:"stageArn" check:"required,arn=stage"`
+		StageARN stage.ARN `json:"stageArn" check:"required,arn=stage" iam:"resource"`
 		tokenRequest
 	}
 	createParticipantTokenOutput struct {

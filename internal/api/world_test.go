@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -37,10 +38,13 @@ const (
 type world struct {
 	*API
 	t        testing.TB
+	facts    *store.Store
 	service  *stage.Service
 	register *stage.Register
 	caller   stage.Caller
-	log      lockedBuffer
+	// principal is who holds testKey.
+	principal Principal
+	log       lockedBuffer
 
 	mu  sync.Mutex
 	now time.Time
@@ -54,15 +58,35 @@ func (emptyFloor) Disconnect(context.Context, stage.ARN, string, stage.Reason, s
 }
 func (emptyFloor) Clear(context.Context, stage.ARN, stage.Reason) error { return nil }
 
+// probe knows two buckets that are not what one expects.
+func probe(_ context.Context, bucket string) error {
+	switch bucket {
+	case "missing":
+		return &stage.Error{Kind: stage.NotFound, Message: "There is no bucket missing"}
+	case "locked":
+		return &stage.Error{Kind: stage.Denied, Message: "The bucket locked cannot be written to"}
+	case "broken":
+		return errors.New("the disk is full")
+	}
+	return nil
+}
+
 func newWorld(t testing.TB) *world {
+	t.Helper()
+	return newWorldAt(t, "")
+}
+
+// newWorldAt is a world whose facts are in a file, which others can look into.
+func newWorldAt(t testing.TB, path string) *world {
 	t.Helper()
 	w := &world{
 		t:      t,
 		caller: stage.Caller{Account: "123456789012", Region: testRegion, ARN: "arn:aws:iam::123456789012:root"},
 		now:    time.Date(2026, 1, 2, 3, 4, 5, 60e6, time.UTC),
 	}
-	facts, err := store.Open(t.Context(), store.Options{Now: w.clock})
+	facts, err := store.Open(t.Context(), store.Options{Path: path, Now: w.clock})
 	w.check(err)
+	w.facts = facts
 	t.Cleanup(func() { facts.Close() })
 	w.service, w.register, err = stage.Open(t.Context(), stage.Options{
 		Store:     facts,
@@ -70,9 +94,11 @@ func newWorld(t testing.TB) *world {
 		Endpoints: stage.Endpoints{Events: "wss://board.example.com/events", WHIP: "https://board.example.com/whip"},
 		Linger:    2 * time.Minute,
 		Quotas:    stage.Quotas{PublicKeys: 3},
+		Probe:     probe,
 	})
 	w.check(err)
 	w.service.UseFloor(emptyFloor{})
+	w.principal = Principal{Account: w.caller.Account, ARN: w.caller.ARN, Root: true}
 	w.API = New(w.options())
 	return w
 }
@@ -88,11 +114,11 @@ func (w *world) options() Options {
 			}
 			return sigv4.Key{}, false
 		}},
-		Account: func(i sigv4.Identity) (string, string) {
+		Principal: func(i sigv4.Identity) Principal {
 			if i.AccessKeyID == otherKey.AccessKeyID {
-				return "210987654321", "arn:aws:iam::210987654321:root"
+				return Principal{Account: "210987654321", ARN: "arn:aws:iam::210987654321:root", Root: true}
 			}
-			return w.caller.Account, w.caller.ARN
+			return w.principal
 		},
 		PageKey: []byte("0123456789abcdef0123456789abcdef"),
 		Log:     slog.New(slog.NewTextHandler(&w.log, nil)),

@@ -21,6 +21,12 @@ type Options struct {
 	Engine   *sfu.Engine
 	Log      *slog.Logger // nil logs nothing
 
+	// Quotas bound who publishes and subscribes at once; the others are not the floor's.
+	Quotas stage.Quotas
+	// Demanded is told of every demand that these quotas may bound, from the
+	// goroutines of participants, so it must be quick. nil tells nobody.
+	Demanded func(stage.Demand)
+
 	// ListViewersUpTo is the number of connected participants up to which people
 	// who do not publish are shown to others; 100 by default, negative for never.
 	ListViewersUpTo int
@@ -62,9 +68,11 @@ type Floor struct {
 	actors sync.WaitGroup
 	count  struct{ participants, sockets, publications, subscriptions atomic.Int64 }
 	errors ration // of error events
+	tally  tally
 
 	mu      sync.Mutex
-	closed  bool
+	closed  bool // for good
+	vacated bool // for a while
 	people  map[key]*participant
 	casts   map[stage.ARN]*cast
 	media   map[string]*Media
@@ -80,6 +88,7 @@ func Open(o Options) *Floor {
 		people:  make(map[key]*participant),
 		casts:   make(map[stage.ARN]*cast),
 		media:   make(map[string]*Media),
+		tally:   tally{counts: make(map[share]int)},
 	}
 	f.facts, f.giveUp = context.WithCancel(context.Background())
 	return f
@@ -194,6 +203,9 @@ func (f *Floor) enter(a stage.Admission) (*participant, error) {
 	if f.closed {
 		return nil, errClosed
 	}
+	if f.vacated {
+		return nil, errVacated
+	}
 	k := key{a.Stage, a.ParticipantID}
 	p := f.people[k]
 	if p == nil {
@@ -263,6 +275,14 @@ func (f *Floor) person(arn stage.ARN, id string) *person {
 		return nil
 	}
 	return c.find(id)
+}
+
+// arriving tells whether somebody who is not connected has a request under way,
+// so may be at any moment.
+func (f *Floor) arriving(arn stage.ARN, id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.people[key{arn, id}] != nil
 }
 
 func (f *Floor) list(m *Media) {

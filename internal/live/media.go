@@ -25,6 +25,7 @@ type Media struct {
 	flows   bool // RTP flows or has flowed
 	started bool // it is recorded that RTP flows
 	ended   bool
+	seated  bool // the quotas count it
 
 	publication  *sfu.Publication  // of a publication
 	subscription *sfu.Subscription // of a subscription, as are all below
@@ -203,5 +204,6 @@ func (m *Media) end() {
 		m.publisher.unfollow(m)
 	}
 	delete(m.owner.media, m)
+	m.owner.vacate(m)
 	m.owner.floor.unlist(m)
 }

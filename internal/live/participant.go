@@ -25,10 +25,11 @@ type participant struct {
 	client stage.Client // what was told about the software so far
 	socket *Attendance  // nil without one
 	media  map[*Media]struct{}
-	last   uint64  // number of the youngest leg
-	shut   bool    // lets no leg in any more
-	claims []claim // of sockets that were replaced, oldest first, until the window closes
-	newest uint64  // number of the latest socket, which opened the window
+	seats  map[string]int // legs that the quotas count, by target
+	last   uint64         // number of the youngest leg
+	shut   bool           // lets no leg in any more
+	claims []claim        // of sockets that were replaced, oldest first, until the window closes
+	newest uint64         // number of the latest socket, which opened the window
 }
 
 func newParticipant(f *Floor, k key) *participant {
@@ -38,6 +39,7 @@ func newParticipant(f *Floor, k key) *participant {
 		log:   f.Log.With("stage", k.stage.String(), "participant", k.id),
 		mail:  newMailbox(),
 		media: make(map[*Media]struct{}),
+		seats: make(map[string]int),
 	}
 }
 

@@ -69,6 +69,11 @@ func (p *participant) publish(ctx context.Context, a stage.Admission, c stage.Cl
 		return nil, "", notAllowed("publish")
 	}
 	m := p.newMedia(a, c, "")
+	if err := p.seat(m); err != nil {
+		p.recordError(a, stage.Fact{Name: stage.PublishError, Error: stage.QuotaExceeded})
+		return nil, "", err
+	}
+	defer p.release(m)
 	publication, answer, err := p.floor.Engine.Publish(ctx, offer, m.notify())
 	if err != nil {
 		return nil, "", p.refuseOffer(a, stage.Fact{Name: stage.PublishError}, err)

@@ -51,6 +51,13 @@ func (r *ration) allow(k key, f stage.Fact, now time.Time) bool {
 	return true
 }
 
+// forget makes as if nothing had been written down yet.
+func (r *ration) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.eaten, r.swept = make(map[key][]portion), time.Time{}
+}
+
 // sweep forgets who has had nothing for a span. The lock is held.
 func (r *ration) sweep(now time.Time) {
 	r.swept = now

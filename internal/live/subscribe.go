@@ -28,6 +28,11 @@ func (p *participant) subscribe(ctx context.Context, a stage.Admission, c stage.
 		return nil, "", err
 	}
 	m := p.newMedia(a, c, publisher)
+	if err := p.seat(m); err != nil {
+		p.recordError(a, stage.Fact{Name: stage.SubscribeError, Remote: publisher, Error: stage.QuotaExceeded})
+		return nil, "", err
+	}
+	defer p.release(m)
 	subscription, answer, err := p.floor.Engine.Subscribe(ctx, offer, source, o, m.notify())
 	if err != nil {
 		return nil, "", p.refuseOffer(a, stage.Fact{Name: stage.SubscribeError, Remote: publisher}, err)
@@ -58,6 +63,9 @@ func (p *participant) lookUp(a stage.Admission, publisher string) (*person, *sfu
 		return nil, nil, notHere(publisher)
 	}
 	who := p.floor.person(p.key.stage, publisher)
+	if who == nil && p.floor.arriving(p.key.stage, publisher) {
+		return nil, nil, notPublishing(publisher)
+	}
 	if who == nil {
 		return nil, nil, p.publisherNotFound(a, publisher)
 	}
@@ -66,7 +74,7 @@ func (p *participant) lookUp(a stage.Admission, publisher string) (*person, *sfu
 	case gone:
 		return nil, nil, p.publisherNotFound(a, publisher)
 	case source == nil:
-		return nil, nil, &stage.Error{Kind: stage.Conflict, Message: fmt.Sprintf("Participant %s does not publish at the moment", publisher)}
+		return nil, nil, notPublishing(publisher)
 	case p.watching(publisher) >= p.floor.MaxSubscriptions:
 		attempt.Error = stage.QuotaExceeded
 		p.recordError(a, attempt)
@@ -78,6 +86,10 @@ func (p *participant) lookUp(a stage.Admission, publisher string) (*person, *sfu
 func (p *participant) publisherNotFound(a stage.Admission, publisher string) error {
 	p.recordError(a, stage.Fact{Name: stage.SubscribeError, Remote: publisher, Error: stage.PublisherNotFound})
 	return notHere(publisher)
+}
+
+func notPublishing(publisher string) error {
+	return &stage.Error{Kind: stage.Conflict, Message: fmt.Sprintf("Participant %s does not publish at the moment", publisher)}
 }
 
 func notHere(publisher string) error {

@@ -7,8 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"time"
+
+	"callboard/internal/bucket"
+	"callboard/internal/stage"
 )
 
 // Memory is the value of [Config.Data] that keeps everything in the process
@@ -30,12 +34,22 @@ type Config struct {
 
 	AccessKeyID     string // "" makes a pair at the first start and keeps it in Data
 	SecretAccessKey string
-	Dev             bool // accept any credentials; loopback only
+	Dev             bool    // accept any credentials; loopback only
+	DevNetwork      bool    // with Dev: answer beyond loopback, too
+	Seed            string  // file of what is to be there from the start; "" for nothing
+	RandSeed        *uint64 // with Dev: makes the same ids in each run; nil makes random ones
+
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+
+	// Where buckets for recordings are: a directory or the URL of an object
+	// store, which needs the keys. "" believes every bucket to be there.
+	Buckets                string
+	BucketsAccessKeyID     string
+	BucketsSecretAccessKey string
 
 	Linger      time.Duration // how long a session outlives its last participant
 	ClockSkew   time.Duration // how far a request's clock may be off
-	Stages      int           // stages an account may have in a region; 0 is no limit
-	PublicKeys  int           // public keys an account may have in a region; 0 is no limit
+	Quotas      string        // aws, none, or the path of a file; see package quota
 	LogLevel    slog.Level
 	LogFormat   string // text or json
 	LogOutput   io.Writer
@@ -53,8 +67,7 @@ func Default() Config {
 		Account:     "000000000000",
 		Linger:      120 * time.Second,
 		ClockSkew:   5 * time.Minute,
-		Stages:      1000,
-		PublicKeys:  3,
+		Quotas:      "none",
 		LogFormat:   "text",
 		LogOutput:   io.Discard,
 		ShutdownMax: 10 * time.Second,
@@ -66,11 +79,29 @@ func (c *Config) check() error {
 	if (c.AccessKeyID == "") != (c.SecretAccessKey == "") {
 		return fmt.Errorf("access-key-id and secret-access-key must be set both or not at all")
 	}
-	if c.Dev && (!loopback(c.Listen) || !loopback(c.Media)) {
-		return fmt.Errorf("dev accepts any credentials, so listen (%s) and media (%s) must both be loopback addresses such as 127.0.0.1:7480", c.Listen, c.Media)
+	if remote := bucket.IsURL(c.Buckets); remote != (c.BucketsAccessKeyID != "") || remote != (c.BucketsSecretAccessKey != "") {
+		return fmt.Errorf("buckets-access-key-id and buckets-secret-access-key must be set both if buckets is a URL, and not at all otherwise")
 	}
-	if c.PublicURL == "" && wildcard(c.Listen) {
+	if err := c.checkDev(); err != nil {
+		return err
+	}
+	if c.PublicURL == "" && wildcard(c.Listen) && !c.DevNetwork {
 		return fmt.Errorf("listen is %s, every address of this machine, so public-url must say which URL clients use, such as http://192.168.1.10%s", c.Listen, portOf(c.Listen))
+	}
+	return nil
+}
+
+// checkDev keeps what is meant for tests where tests are.
+func (c *Config) checkDev() error {
+	switch {
+	case c.DevNetwork && !c.Dev:
+		return fmt.Errorf("dev-network says whom dev answers, so it needs dev")
+	case c.RandSeed != nil && !c.Dev:
+		return fmt.Errorf("rand-seed makes ids that can be foretold, so it needs dev")
+	case c.RandSeed != nil && c.Data != Memory:
+		return fmt.Errorf("rand-seed makes the same ids at each start, so data must be memory:, not %s, where those of the last start still are", c.Data)
+	case c.Dev && !c.DevNetwork && (!loopback(c.Listen) || !loopback(c.Media)):
+		return fmt.Errorf("dev accepts any credentials, so listen (%s) and media (%s) must both be loopback addresses such as 127.0.0.1:7480; in a container whose ports only its owner reaches, set dev-network", c.Listen, c.Media)
 	}
 	return nil
 }
@@ -111,14 +142,39 @@ func (c *Config) URL() (string, error) {
 	if portOf(c.Listen) == ":0" {
 		return "", fmt.Errorf("listen is %s, whose port is chosen at the start, so public-url must be set", c.Listen)
 	}
-	return "http://" + c.Listen, nil
+	return "http://" + reachable(c.Listen), nil
+}
+
+// LocalURL is a URL at which a program on the same machine reaches the server,
+// whatever other clients use. It fails when the port is chosen at the start.
+func (c *Config) LocalURL() (string, error) {
+	if portOf(c.Listen) == ":0" {
+		return "", fmt.Errorf("listen is %s, whose port is chosen at the start: say the URL", c.Listen)
+	}
+	return "http://" + reachable(c.Listen), nil
+}
+
+// reachable is an address at which this machine reaches a listener.
+func reachable(listen string) string {
+	if wildcard(listen) {
+		return "127.0.0.1" + portOf(listen)
+	}
+	return listen
+}
+
+// KeysPath is the file of the access keys, "" when everything is kept in memory.
+func (c *Config) KeysPath() string {
+	if c.Data == Memory {
+		return ""
+	}
+	return filepath.Join(c.Data, "keys.json")
 }
 
 // endpoints derives what tokens and stages say from the public URL.
-func endpoints(public *url.URL) (events, whip string) {
+func endpoints(public *url.URL) stage.Endpoints {
 	ws := *public
 	ws.Scheme = strings.Replace(public.Scheme, "http", "ws", 1)
-	return ws.JoinPath("events").String(), public.JoinPath("whip").String()
+	return stage.Endpoints{Events: ws.JoinPath("events").String(), WHIP: public.JoinPath("whip").String()}
 }
 
 // loopback tells whether an address with a port is reachable from this machine only.

@@ -31,6 +31,19 @@ func (c *Config) Credentials() (pair Credentials, made bool, err error) {
 	return keptCredentials(c.Data)
 }
 
+// RootKeyID is the access key id of the pair that [Config.Credentials] gives, as
+// far as it is known without making one.
+func (c *Config) RootKeyID() (id string, ok bool) {
+	if c.AccessKeyID != "" {
+		return c.AccessKeyID, true
+	}
+	if c.Data == Memory {
+		return "", false
+	}
+	kept, err := readCredentials(filepath.Join(c.Data, "credentials.json"))
+	return kept.AccessKeyID, err == nil
+}
+
 func newCredentials() Credentials {
 	const upper, all = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	return Credentials{"AKIA" + randomText(16, upper), randomText(40, all)}

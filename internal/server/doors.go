@@ -9,7 +9,6 @@ import (
 
 	"callboard/internal/api"
 	"callboard/internal/presence"
-	"callboard/internal/sigv4"
 	"callboard/internal/whip"
 )
 
@@ -43,6 +42,10 @@ func (s *Server) doors(ctx context.Context) (*doors, error) {
 		return nil, err
 	}
 	base := s.public.Path
+	rehearsals := http.Handler(nil)
+	if s.cfg.Dev {
+		rehearsals = http.StripPrefix(rehearsalPath, s.guard(s.rehearsals()))
+	}
 	s.presence = presence.New(presence.Options{Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/events"})
 	return &doors{
 		base: base,
@@ -55,49 +58,39 @@ func (s *Server) doors(ctx context.Context) (*doors, error) {
 			Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/whip", PublicPath: base + "/whip",
 		}),
 		presence: s.presence,
+		rehearse: rehearsals,
 		api:      s.newAPI("", pageKey),
 		baseAPI:  s.newAPI(base, pageKey),
 	}, nil
 }
 
 func (s *Server) newAPI(base string, pageKey []byte) http.Handler {
-	door := api.New(api.Options{
-		Service:  s.service,
-		Verifier: s.verifier(),
-		Account:  s.account,
-		PageKey:  pageKey,
-		Log:      s.log,
-		Plain:    s.public.Scheme == "http",
-		BasePath: base,
-		Observe:  s.metrics.observe,
-	})
-	if s.cfg.Dev {
-		return localOnly{door, s.public.Hostname()}
+	o := api.Options{
+		Service:   s.service,
+		Verifier:  s.verifier(),
+		Principal: s.principal,
+		Proxies:   s.cfg.TrustedProxies,
+		Throttle:  s.meter.Call,
+		PageKey:   pageKey,
+		Log:       s.log,
+		Plain:     s.public.Scheme == "http",
+		BasePath:  base,
+		Observe:   s.metrics.observe,
+		Gate:      &s.gate,
 	}
-	return door
+	if s.followsHost() {
+		o.Endpoints = hostEndpoints
+	}
+	return s.guard(api.New(o))
 }
 
-func (s *Server) verifier() *sigv4.Verifier {
-	key := sigv4.Key{AccessKeyID: s.credentials.AccessKeyID, Secret: s.credentials.SecretAccessKey}
-	return &sigv4.Verifier{
-		Service:        "ivs",
-		Window:         s.cfg.ClockSkew,
-		Host:           s.public.Host,
-		AnyCredentials: s.cfg.Dev,
-		Lookup: func(id string) (sigv4.Key, bool) {
-			return key, id == key.AccessKeyID
-		},
+// guard puts in front of a door, in a server that accepts any credentials, what
+// keeps strangers out.
+func (s *Server) guard(door http.Handler) http.Handler {
+	if !s.cfg.Dev {
+		return door
 	}
-}
-
-// account tells whose a request is. With dev a 12-digit access key id is an
-// account of its own, so that tests need not share one.
-func (s *Server) account(id sigv4.Identity) (account, principal string) {
-	account = s.cfg.Account
-	if s.cfg.Dev && isAccount(id.AccessKeyID) {
-		account = id.AccessKeyID
-	}
-	return account, "arn:aws:iam::" + account + ":user/callboard"
+	return guard{door: door, host: s.public.Hostname(), network: s.cfg.DevNetwork}
 }
 
 // doors sends each request to the part of the server that speaks its language.
@@ -108,6 +101,7 @@ type doors struct {
 	own      map[string]http.Handler
 	whip     http.Handler
 	presence http.Handler
+	rehearse http.Handler // nil without dev
 	api      http.Handler // everything else
 	baseAPI  http.Handler // the same under base, which is a part of what clients sign
 }
@@ -141,6 +135,9 @@ func (d *doors) door(path string) http.Handler {
 	}
 	if own, ok := d.own[path]; ok {
 		return own
+	}
+	if strings.HasPrefix(path, rehearsalPath) {
+		return d.rehearse
 	}
 	return nil
 }

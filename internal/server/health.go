@@ -27,6 +27,8 @@ func (s *Server) unready(ctx context.Context) string {
 	switch s.phase.Load() {
 	case starting:
 		return "starting"
+	case seeding:
+		return "seeding"
 	case stopping:
 		return "stopping"
 	}
@@ -48,6 +50,6 @@ func (s *Server) unready(ctx context.Context) string {
 }
 
 func (s *Server) probe(tx stage.Tx) error {
-	_, err := tx.CountDocuments(stage.TypeStage, s.cfg.Account, s.cfg.Region)
+	_, err := tx.CountDocuments(stage.TypeStage, s.cfg.Account, s.cfg.Region, 1)
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"callboard/internal/live"
+	"callboard/internal/quota"
 	"callboard/internal/sfu"
 	"callboard/internal/store"
 )
@@ -33,7 +34,7 @@ func newMetrics(s *Server) *metrics {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
 		}, []string{"operation"}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, probes(s),
+	m.registry.MustRegister(m.requests, m.durations, probes(s), refusals{s.meter.Stats},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -105,6 +106,32 @@ func probes(s *Server) prober {
 			gauge("callboard_store_updates_queued", "Updates that wait for their commit.", func(c counts) float64 { return float64(c.facts.Queued) }),
 			gauge("callboard_store_readers", "Connections open for reading.", func(c counts) float64 { return float64(c.facts.Readers) }),
 		},
+	}
+}
+
+// refusals collects what was too much for this server's quotas, or would have
+// been for those of AWS.
+type refusals struct{ look func() quota.Stats }
+
+var (
+	throttled = prometheus.NewDesc("callboard_throttled_calls_total",
+		"API calls that were throttled (enforced) or that AWS would have throttled.", []string{"operation", "enforced"}, nil)
+	exceeded = prometheus.NewDesc("callboard_quota_exceeded_total",
+		"Demands that were refused for a quota (enforced) or that AWS would have refused.", []string{"quota", "enforced"}, nil)
+)
+
+func (refusals) Describe(out chan<- *prometheus.Desc) {
+	out <- throttled
+	out <- exceeded
+}
+
+func (r refusals) Collect(out chan<- prometheus.Metric) {
+	now := r.look()
+	for label, n := range now.Throttled {
+		out <- prometheus.MustNewConstMetric(throttled, prometheus.CounterValue, float64(n), label.Name, strconv.FormatBool(label.Enforced))
+	}
+	for label, n := range now.Exceeded {
+		out <- prometheus.MustNewConstMetric(exceeded, prometheus.CounterValue, float64(n), label.Name, strconv.FormatBool(label.Enforced))
 	}
 }
 

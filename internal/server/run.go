@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -17,22 +18,41 @@ func (s *Server) Run(ctx context.Context) error {
 	onFloor, dismiss := context.WithCancel(context.WithoutCancel(ctx))
 	defer dismiss()
 	floor, served := make(chan error, 1), make(chan error, 1)
-	go func() { floor <- s.floor.Run(onFloor) }()
+	s.gate.Lock() // operations wait for the seed, from the first on
+	go func() {
+		var metering sync.WaitGroup
+		metering.Go(func() { s.meter.Run(onFloor) })
+		err := s.floor.Run(onFloor)
+		metering.Wait()
+		floor <- err
+	}()
 	go func() { served <- s.http.Serve(s.listener) }()
+	s.phase.Store(seeding)
+	broken := s.sow(ctx)
+	s.gate.Unlock()
+	if broken == nil {
+		broken = s.serve(ctx, served)
+	}
+	if ctx.Err() != nil && errors.Is(broken, ctx.Err()) {
+		broken = nil // whoever ends a server that is still sowing gets what he wants
+	}
+	return errors.Join(broken, s.stop(dismiss, floor, served))
+}
+
+// serve waits for the end of ctx or of HTTP.
+func (s *Server) serve(ctx context.Context, served chan error) error {
 	s.phase.Store(ready)
 	s.log.Info("serving", "url", s.URL(), "listen", s.Addr(), "media", s.MediaAddr())
 	if s.cfg.Serving != nil {
 		s.cfg.Serving(s)
 	}
-
-	var broken error
 	select {
 	case <-ctx.Done():
+		return nil
 	case err := <-served:
-		broken = fmt.Errorf("HTTP serving ended: %w", err)
 		served <- http.ErrServerClosed
+		return fmt.Errorf("HTTP serving ended: %w", err)
 	}
-	return errors.Join(broken, s.stop(dismiss, floor, served))
 }
 
 // stop ends everything. Requests get a third of the time to finish by themselves.

@@ -17,8 +17,13 @@ import (
 
 	"golang.org/x/net/netutil"
 
+	"callboard/internal/api"
+	"callboard/internal/keyring"
 	"callboard/internal/live"
 	"callboard/internal/presence"
+	"callboard/internal/quota"
+	"callboard/internal/rehearsal"
+	"callboard/internal/seed"
 	"callboard/internal/sfu"
 	"callboard/internal/stage"
 	"callboard/internal/store"
@@ -32,10 +37,13 @@ const maxConnections = 20_000
 type Server struct {
 	cfg         Config
 	log         *slog.Logger
-	credentials Credentials
+	credentials Credentials // the root pair
+	keys        *keyring.Book
 	public      *url.URL
 	media       netip.AddrPort
 
+	quotas   quota.Profile
+	meter    *quota.Meter
 	listener net.Listener
 	store    *store.Store
 	service  *stage.Service
@@ -46,13 +54,20 @@ type Server struct {
 	metrics  *metrics
 	http     *http.Server
 
-	phase    atomic.Int32   // starting, ready, stopping
+	clock rehearsal.Clock // nobody sets it ahead but for tests
+	dice  *rehearsal.Dice // nil without rand-seed
+	gate  sync.RWMutex    // held for reading by operations, for writing by who sows or resets
+	plan  *seed.Plan      // what is to be there from the start
+	crop  atomic.Pointer[seed.Crop]
+
+	phase    atomic.Int32   // starting, seeding, ready, stopping
 	requests sync.WaitGroup // HTTP requests and sockets that are being served
 	release  []func() error // gives back what was acquired, last first
 }
 
 const (
 	starting int32 = iota
+	seeding
 	ready
 	stopping
 )
@@ -65,7 +80,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, log: newLogger(&cfg)}
-	steps := []func(context.Context) error{s.openAccess, s.openListener, s.openStore, s.openStage, s.openFloor, s.openHTTP}
+	steps := []func(context.Context) error{s.openSeed, s.openAccess, s.openQuotas, s.openListener, s.openStore, s.openStage, s.openFloor, s.openHTTP}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.close())
@@ -82,9 +97,17 @@ func newLogger(cfg *Config) *slog.Logger {
 	return slog.New(slog.NewTextHandler(cfg.LogOutput, o))
 }
 
-func (s *Server) openAccess(context.Context) (err error) {
-	s.credentials, _, err = s.cfg.Credentials()
-	return err
+func (s *Server) openQuotas(context.Context) (err error) {
+	if s.quotas, err = Quotas(s.cfg.Quotas); err != nil {
+		return err
+	}
+	s.meter = quota.NewMeter(quota.Options{Profile: s.quotas, Log: s.log})
+	return nil
+}
+
+// Quotas gives the profile that the setting of this name stands for.
+func Quotas(setting string) (quota.Profile, error) {
+	return quota.Load(setting, api.Operations())
 }
 
 // openListener binds the HTTP address first: it is the cheapest thing to fail,
@@ -103,7 +126,7 @@ func (s *Server) openListener(ctx context.Context) error {
 	})
 	address, err := s.cfg.URL()
 	if err != nil { // the port was chosen just now
-		address = "http://" + l.Addr().String()
+		address = "http://" + reachable(l.Addr().String())
 	}
 	if s.public, err = url.Parse(address); err != nil {
 		return fmt.Errorf("public-url %q is no URL: %w", address, err)
@@ -112,11 +135,14 @@ func (s *Server) openListener(ctx context.Context) error {
 }
 
 func (s *Server) openStore(ctx context.Context) (err error) {
+	if s.cfg.RandSeed != nil {
+		s.dice = rehearsal.NewDice(*s.cfg.RandSeed)
+	}
 	path := Memory
 	if s.cfg.Data != Memory {
 		path = filepath.Join(s.cfg.Data, "callboard.db")
 	}
-	s.store, err = store.Open(ctx, store.Options{Path: path, Log: s.log})
+	s.store, err = store.Open(ctx, store.Options{Path: path, Now: s.clock.Now, Log: s.log})
 	if err != nil {
 		return fmt.Errorf("data %s cannot be opened: %w", s.cfg.Data, err)
 	}
@@ -125,15 +151,24 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 }
 
 func (s *Server) openStage(ctx context.Context) (err error) {
-	events, whip := endpoints(s.public)
-	s.service, s.register, err = stage.Open(ctx, stage.Options{
-		Store:     s.store,
-		Endpoints: stage.Endpoints{Events: events, WHIP: whip},
-		Linger:    s.cfg.Linger,
-		Quotas:    stage.Quotas{Stages: s.cfg.Stages, PublicKeys: s.cfg.PublicKeys},
-		Log:       s.log,
-	})
+	probe, err := s.cfg.prober()
 	if err != nil {
+		return err
+	}
+	o := stage.Options{
+		Store:     s.store,
+		Endpoints: endpoints(s.public),
+		Linger:    s.cfg.Linger,
+		Quotas:    s.quotas.Quotas(),
+		Demanded:  s.meter.Demand,
+		Now:       s.clock.Now,
+		Log:       s.log,
+		Probe:     probe,
+	}
+	if s.dice != nil {
+		o.Rand = s.dice
+	}
+	if s.service, s.register, err = stage.Open(ctx, o); err != nil {
 		return err
 	}
 	if err := s.register.Recover(ctx); err != nil {
@@ -157,7 +192,10 @@ func (s *Server) openFloor(ctx context.Context) error {
 		return errors.Join(err, conn.Close())
 	}
 	s.release = append(s.release, s.engine.Close)
-	s.floor = live.Open(live.Options{Register: s.register, Engine: s.engine, Log: s.log, Farewell: s.cfg.ShutdownMax / 2})
+	s.floor = live.Open(live.Options{
+		Register: s.register, Engine: s.engine, Log: s.log, Farewell: s.cfg.ShutdownMax / 2,
+		Quotas: s.quotas.Quotas(), Demanded: s.meter.Demand,
+	})
 	s.service.UseFloor(s.floor)
 	return nil
 }
@@ -181,5 +219,5 @@ func (s *Server) Addr() string { return s.listener.Addr().String() }
 // MediaAddr is the UDP address of media, with the port that was really taken.
 func (s *Server) MediaAddr() string { return s.media.String() }
 
-// Credentials are those that sign requests to this server.
+// Credentials are the root pair, which may do everything in its account.
 func (s *Server) Credentials() Credentials { return s.credentials }

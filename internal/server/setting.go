@@ -47,11 +47,17 @@ func Settings() []Setting {
 		text("account", "account that the credentials belong to", "12 digits", isAccount, func(c *Config) *string { return &c.Account }),
 		text("access-key-id", "access key id that signs requests (default: made at the first start)", "4 to 128 letters and digits", isKeyID, func(c *Config) *string { return &c.AccessKeyID }),
 		text("secret-access-key", "secret that goes with access-key-id; better a variable or the file than a flag", "at least 8 characters without spaces", isSecret, func(c *Config) *string { return &c.SecretAccessKey }),
+		text("buckets", "where buckets for recordings are: a directory, or the URL of an object store that speaks S3 (default: not looked at)", "a directory, or a URL such as https://host:9000/?region=us-east-1", notEmpty, func(c *Config) *string { return &c.Buckets }),
+		text("buckets-access-key-id", "access key id for the object store", "4 to 128 letters and digits", isKeyID, func(c *Config) *string { return &c.BucketsAccessKeyID }),
+		text("buckets-secret-access-key", "secret that goes with buckets-access-key-id; better a variable or the file than a flag", "at least 8 characters without spaces", isSecret, func(c *Config) *string { return &c.BucketsSecretAccessKey }),
 		toggle("dev", "accept any credentials; a 12-digit access key id is the account; loopback only", func(c *Config) *bool { return &c.Dev }),
+		toggle("dev-network", "with dev: answer beyond loopback, for a container whose ports only its owner reaches", func(c *Config) *bool { return &c.DevNetwork }),
+		text("seed", "YAML file of stages, tokens and keys that are to be there from the start", "the path of a file", notEmpty, func(c *Config) *string { return &c.Seed }),
+		optional("rand-seed", "with dev: the same ids in each run, in the order of the calls; a number that picks which", func(c *Config) **uint64 { return &c.RandSeed }),
+		prefixes("trusted-proxies", "addresses or networks of proxies whose X-Forwarded-For tells where a request came from", func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
 		duration("linger", "how long a session outlives its last participant", 0, func(c *Config) *time.Duration { return &c.Linger }),
 		duration("clock-skew", "how far the clock of a signed request may be off", time.Second, func(c *Config) *time.Duration { return &c.ClockSkew }),
-		count("quota-stages", "stages an account may have in a region; 0 is no limit", func(c *Config) *int { return &c.Stages }),
-		count("quota-public-keys", "public keys an account may have in a region; 0 is no limit", func(c *Config) *int { return &c.PublicKeys }),
+		text("quotas", "what an account may have and how fast it may call: aws, none, or a file (see callboard quotas)", "aws, none, or a file", notEmpty, func(c *Config) *string { return &c.Quotas }),
 		level("log-level", "least level that is logged", func(c *Config) *slog.Level { return &c.LogLevel }),
 		text("log-format", "text or json", "text or json", isFormat, func(c *Config) *string { return &c.LogFormat }),
 	}
@@ -90,14 +96,19 @@ func duration(name, usage string, least time.Duration, field func(*Config) *time
 	}
 }
 
-func count(name, usage string, field func(*Config) *int) Setting {
+func optional(name, usage string, field func(*Config) **uint64) Setting {
 	return Setting{Name: name, Usage: usage, Allowed: "a whole number, 0 or more",
 		set: func(c *Config, v string) bool {
-			n, err := strconv.Atoi(v)
-			*field(c) = n
-			return err == nil && n >= 0
+			n, err := strconv.ParseUint(v, 10, 64)
+			*field(c) = &n
+			return err == nil
 		},
-		get: func(c *Config) string { return strconv.Itoa(*field(c)) },
+		get: func(c *Config) string {
+			if n := *field(c); n != nil {
+				return strconv.FormatUint(*n, 10)
+			}
+			return ""
+		},
 	}
 }
 
@@ -129,6 +140,38 @@ func addresses(name, usage string, field func(*Config) *[]netip.Addr) Setting {
 			return strings.Join(parts, ",")
 		},
 	}
+}
+
+func prefixes(name, usage string, field func(*Config) *[]netip.Prefix) Setting {
+	return Setting{Name: name, Usage: usage, Allowed: "IP addresses or networks separated by commas, such as 10.0.0.5 or 10.0.0.0/8",
+		set: func(c *Config, v string) bool {
+			*field(c) = nil
+			for part := range strings.SplitSeq(v, ",") {
+				p, err := parsePrefix(strings.TrimSpace(part))
+				if err != nil {
+					return false
+				}
+				*field(c) = append(*field(c), p)
+			}
+			return true
+		},
+		get: func(c *Config) string {
+			var parts []string
+			for _, p := range *field(c) {
+				parts = append(parts, p.String())
+			}
+			return strings.Join(parts, ",")
+		},
+	}
+}
+
+// parsePrefix reads a network, or an address as the network of it alone.
+func parsePrefix(s string) (netip.Prefix, error) {
+	if ip, err := netip.ParseAddr(s); err == nil {
+		return ip.Unmap().Prefix(ip.Unmap().BitLen())
+	}
+	p, err := netip.ParsePrefix(s)
+	return p.Masked(), err
 }
 
 // shortDuration writes 2m0s as 2m, the way people do.
@@ -193,7 +236,7 @@ func isReachable(u *url.URL) bool {
 
 // refusal is the one sentence that stops a start.
 func (s Setting) refusal(origin, value string) error {
-	if s.Name == "secret-access-key" {
+	if strings.HasSuffix(s.Name, "secret-access-key") {
 		return fmt.Errorf("%s is not allowed: it must be %s", origin, s.Allowed)
 	}
 	return fmt.Errorf("%s is %q: it must be %s", origin, value, s.Allowed)

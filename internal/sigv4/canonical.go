@@ -16,7 +16,7 @@ func appendCanonical(buf []byte, r *http.Request, host string, body []byte, a *a
 	}
 	buf = append(buf, method...)
 	buf = append(buf, '\n')
-	buf = appendPath(buf, r.URL.EscapedPath())
+	buf = appendPath(buf, r.URL.EscapedPath(), a.service)
 	buf = append(buf, '\n')
 	for i, p := range a.query {
 		if i > 0 {
@@ -38,10 +38,13 @@ func appendCanonical(buf []byte, r *http.Request, host string, body []byte, a *a
 }
 
 // appendPath escapes a path that is escaped already: as it travels, every
-// percent sign again.
-func appendPath(buf []byte, escaped string) []byte {
-	if escaped == "" {
+// percent sign again. S3 alone takes it as it travels.
+func appendPath(buf []byte, escaped, service string) []byte {
+	switch {
+	case escaped == "":
 		return append(buf, '/')
+	case service == "s3":
+		return append(buf, escaped...)
 	}
 	return appendEscaped(buf, escaped, true)
 }

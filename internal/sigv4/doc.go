@@ -9,8 +9,8 @@
 //
 // Both sides build the same text, the canonical request: method, path, query,
 // the signed headers and the hash of the body. The path is the escaped path as
-// it travels, escaped once more and never cleaned; that is the rule of every
-// service but S3. The text is hashed, joined with time and scope and signed with
+// it travels, escaped once more and never cleaned; S3 alone takes it as it
+// travels, and wants the X-Amz-Content-Sha256 header. The text is hashed, joined with time and scope and signed with
 // a key derived from the secret, the day, the region and the service.
 //
 // The package knows neither services nor operations, remembers no

@@ -14,7 +14,7 @@ const (
 	CodeIncomplete = "IncompleteSignatureException"
 	// CodeUnrecognized: the access key or its session token is not known.
 	CodeUnrecognized = "UnrecognizedClientException"
-	// CodeExpired: the session token is over. Reserved, this package never returns it.
+	// CodeExpired: the key was good and is no longer.
 	CodeExpired = "ExpiredTokenException"
 	// CodeInvalid: outside its time, scoped to something else, or not signed
 	// with the key it names.
@@ -34,6 +34,7 @@ func (e *Error) Error() string { return e.Code + ": " + e.Message }
 var (
 	errMissing      = &Error{CodeMissing, "Missing Authentication Token"}
 	errUnrecognized = &Error{CodeUnrecognized, "The security token included in the request is invalid."}
+	errExpired      = &Error{CodeExpired, "The security token included in the request is expired"}
 	errMismatch     = &Error{CodeInvalid, "The request signature we calculated does not match the signature you provided. " +
 		"Check your AWS Secret Access Key and signing method. Consult the service documentation for details."}
 )

@@ -6,14 +6,17 @@ import (
 	"hash"
 	"log/slog"
 	"sync"
+	"time"
 )
 
 // Key is an access key. SessionToken is "" for a long-term key; for a temporary
-// one every request must carry it.
+// one every request must carry it. From Expires on the key is no longer good;
+// zero means never.
 type Key struct {
 	AccessKeyID  string
 	Secret       string
 	SessionToken string
+	Expires      time.Time
 }
 
 // String names the key without its secrets.

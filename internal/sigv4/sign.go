@@ -12,8 +12,9 @@ import (
 // Sign signs r with key, as of at, in the header form: it sets X-Amz-Date,
 // Authorization and, for a key with a session token, X-Amz-Security-Token. Method,
 // URL, Host, Content-Type and X-Amz- headers must be final, they are signed; body
-// must be what r will send. An X-Amz-Content-Sha256 that is there is corrected. A query that is not properly escaped cannot be
-// signed, no server will verify it.
+// must be what r will send. An X-Amz-Content-Sha256 that is there is corrected;
+// for the service "s3", which requires it, it is set. A query that is not properly
+// escaped cannot be signed, no server will verify it.
 func Sign(r *http.Request, body []byte, key Key, region, service string, at time.Time) {
 	at = at.UTC().Truncate(time.Second)
 	if r.Header == nil {
@@ -24,7 +25,7 @@ func Sign(r *http.Request, body []byte, key Key, region, service string, at time
 	if key.SessionToken != "" {
 		r.Header.Set("X-Amz-Security-Token", key.SessionToken)
 	}
-	if r.Header.Get("X-Amz-Content-Sha256") != "" {
+	if service == "s3" || r.Header.Get("X-Amz-Content-Sha256") != "" {
 		r.Header.Set("X-Amz-Content-Sha256", fmt.Sprintf("%x", sha256.Sum256(body)))
 	}
 	a := &authorization{

@@ -77,12 +77,8 @@ func (v *Verifier) Glance(r *http.Request) error {
 	if v.AnyCredentials {
 		return nil
 	}
-	if v.Lookup != nil {
-		if _, ok := v.Lookup(a.accessKeyID); ok {
-			return nil
-		}
-	}
-	return errUnrecognized
+	_, err := v.key(&a)
+	return err
 }
 
 func (v *Verifier) checkHead(r *http.Request, a *authorization) error {
@@ -96,10 +92,6 @@ func (v *Verifier) checkHead(r *http.Request, a *authorization) error {
 }
 
 func (v *Verifier) checkTime(a *authorization) error {
-	now := time.Now
-	if v.Now != nil {
-		now = v.Now
-	}
 	window := v.Window
 	if window == 0 {
 		window = DefaultWindow
@@ -109,7 +101,7 @@ func (v *Verifier) checkTime(a *authorization) error {
 		life = a.life
 	}
 	// Whole seconds, as the texts show them.
-	at := now().UTC().Truncate(time.Second)
+	at := v.now().UTC().Truncate(time.Second)
 	if earliest := at.Add(-life); a.at.Before(earliest) {
 		return invalid("Signature expired: %s is now earlier than %s (%s - %s)",
 			stamp(a.at), stamp(earliest), stamp(at), span(life))
@@ -119,6 +111,13 @@ func (v *Verifier) checkTime(a *authorization) error {
 			stamp(a.at), stamp(latest), stamp(at), span(window))
 	}
 	return nil
+}
+
+func (v *Verifier) now() time.Time {
+	if v.Now != nil {
+		return v.Now()
+	}
+	return time.Now()
 }
 
 func span(d time.Duration) string {
@@ -162,12 +161,9 @@ func isRegion(s string) bool {
 }
 
 func (v *Verifier) checkSignature(r *http.Request, body []byte, a *authorization) error {
-	if v.Lookup == nil {
-		return errUnrecognized
-	}
-	key, ok := v.Lookup(a.accessKeyID)
-	if !ok {
-		return errUnrecognized
+	key, err := v.key(a)
+	if err != nil {
+		return err
 	}
 	if key.SessionToken != "" && !same(key.SessionToken, a.sessionToken(r)) {
 		return errUnrecognized
@@ -183,6 +179,23 @@ func (v *Verifier) checkSignature(r *http.Request, body []byte, a *authorization
 		v.keys.keep(a, signing)
 	}
 	return nil
+}
+
+// key finds the key that a request names. One without a session token expires as
+// temporary credentials do: AWS has no such keys, and the text tells whoever
+// holds it what is wrong.
+func (v *Verifier) key(a *authorization) (Key, error) {
+	if v.Lookup == nil {
+		return Key{}, errUnrecognized
+	}
+	key, ok := v.Lookup(a.accessKeyID)
+	switch {
+	case !ok:
+		return Key{}, errUnrecognized
+	case !key.Expires.IsZero() && !v.now().Before(key.Expires):
+		return Key{}, errExpired
+	}
+	return key, nil
 }
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

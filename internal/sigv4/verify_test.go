@@ -262,6 +262,31 @@ func TestATemporaryKeyNeedsItsSessionToken(t *testing.T) {
 	}
 }
 
+func TestAKeyIsGoodUntilTheMomentItExpires(t *testing.T) {
+	t.Parallel()
+	for _, key := range []Key{
+		{AccessKeyID: "ASIA", Secret: "s", SessionToken: "right"},
+		{AccessKeyID: "AKIA", Secret: "s"},
+	} {
+		key.Expires = exampleTime.Add(time.Minute)
+		r := calls[0].request(t)
+		Sign(r, []byte(calls[0].body), key, "eu-central-1", "ivs", exampleTime)
+		r, body := received(t, r)
+		v := verifier(key, key.Expires.Add(-time.Nanosecond))
+		if _, err := v.Verify(r, body); err != nil {
+			t.Errorf("%v before it expires: %v", key, err)
+		}
+		const text = "The security token included in the request is expired"
+		v = verifier(key, key.Expires)
+		_, err := v.Verify(r, body)
+		fails(t, err, CodeExpired, text)
+		fails(t, v.Glance(r), CodeExpired, text)
+		r.Header.Set("X-Amz-Security-Token", "wrong") // the order of checks: first the expiry
+		_, err = v.Verify(r, []byte("another"))
+		fails(t, err, CodeExpired, text)
+	}
+}
+
 func TestALongTermKeyIgnoresASessionToken(t *testing.T) {
 	t.Parallel()
 	sent := exampleKey

@@ -56,6 +56,15 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
+// asKind gives err, but of another kind if it is of one: what an operation must
+// call unknown depends on what it declares.
+func asKind(err error, from, to Kind) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == from {
+		return &Error{Kind: to, Code: e.Code, Message: e.Message, Err: e.Err}
+	}
+	return err
+}
+
 func fail(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }

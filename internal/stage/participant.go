@@ -151,12 +151,22 @@ func (s *Service) Participant(ctx context.Context, c Caller, arn ARN, sessionID,
 	return found, err
 }
 
-// Disconnect removes a participant from the stage and bars its id. The id must
-// be known: issued by this server or seen on the stage.
+// Disconnect removes a participant from the stage and bars its id, which must
+// be known: issued by this server or seen on the stage. The participant of an
+// ingest configuration is not barred; its ingest configuration is detached.
 func (s *Service) Disconnect(ctx context.Context, c Caller, arn ARN, id, reason string) error {
+	ids := []string{id}
 	err := s.store.Update(ctx, func(tx Tx) error {
 		if _, err := document(tx, c, arn); err != nil {
 			return err
+		}
+		ingested, err := detachParticipant(tx, arn, id)
+		if err != nil {
+			return err
+		}
+		if ingested != nil {
+			ids = ingested
+			return nil
 		}
 		if err := requireKnown(tx, arn, id); err != nil {
 			return err
@@ -167,9 +177,7 @@ func (s *Service) Disconnect(ctx context.Context, c Caller, arn ARN, id, reason 
 		return err
 	}
 	s.log.Info("participant disconnected by the API", "stage", arn, "participant", id, "reason", reason)
-	ctx, cancel := toTheEnd(ctx)
-	defer cancel()
-	return s.floor.Disconnect(ctx, arn, id, ReasonParticipantDisconnected, reason)
+	return s.sendAway(ctx, arn, ids, reason)
 }
 
 func requireKnown(tx Tx, arn ARN, id string) error {

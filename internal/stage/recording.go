@@ -24,7 +24,7 @@ type RecordingChange struct {
 	MediaTypes              *[]string
 	Thumbnail               *ThumbnailChange
 	ReconnectWindow         *int
-	TargetSegmentDuration   *int
+	HLS                     *HLSChange
 	RecordReplicas          *bool
 }
 
@@ -33,6 +33,11 @@ type ThumbnailChange struct {
 	Interval *int
 	Storage  *[]string
 	Mode     *string
+}
+
+// HLSChange replaces the HLS settings whole; nil members get defaults.
+type HLSChange struct {
+	TargetSegmentDuration *int
 }
 
 // defaultRecording is off, with the defaults of
@@ -58,8 +63,8 @@ func (r *RecordingConfiguration) apply(ch RecordingChange) {
 	if ch.MediaTypes != nil && len(*ch.MediaTypes) > 0 {
 		r.MediaTypes = *ch.MediaTypes
 	}
+	d := defaultRecording()
 	if t := ch.Thumbnail; t != nil {
-		d := defaultRecording()
 		r.ThumbnailInterval = valueOr(t.Interval, d.ThumbnailInterval)
 		r.ThumbnailStorage = d.ThumbnailStorage
 		if t.Storage != nil && len(*t.Storage) > 0 {
@@ -68,7 +73,9 @@ func (r *RecordingConfiguration) apply(ch RecordingChange) {
 		r.ThumbnailMode = valueOr(t.Mode, d.ThumbnailMode)
 	}
 	r.ReconnectWindow = valueOr(ch.ReconnectWindow, r.ReconnectWindow)
-	r.TargetSegmentDuration = valueOr(ch.TargetSegmentDuration, r.TargetSegmentDuration)
+	if ch.HLS != nil {
+		r.TargetSegmentDuration = valueOr(ch.HLS.TargetSegmentDuration, d.TargetSegmentDuration)
+	}
 	r.RecordReplicas = valueOr(ch.RecordReplicas, r.RecordReplicas)
 }
 
@@ -89,12 +96,12 @@ func (s *Service) changeRecording(tx Tx, c Caller, d *Document, ch RecordingChan
 	if busy {
 		return fail(Conflict, "The recording configuration of %s cannot change while a recording is active", d.ARN)
 	}
-	var body stageBody
-	if err := json.Unmarshal(d.Body, &body); err != nil {
+	body, err := unbody[stageBody](*d)
+	if err != nil {
 		return err
 	}
 	body.Recording.apply(ch)
-	if err := checkStorage(tx, c, body.Recording, NotFound); err != nil {
+	if err := useStorage(tx, c, d, body.Recording.StorageConfigurationARN, NotFound); err != nil {
 		return err
 	}
 	d.Body, err = json.Marshal(body)
@@ -116,21 +123,4 @@ func recordingNow(tx Tx, arn ARN) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// checkStorage requires that the storage configuration, if any, exists; unknown
-// is how the operation at hand must call it when it does not.
-func checkStorage(tx Tx, c Caller, r RecordingConfiguration, unknown Kind) error {
-	if r.StorageConfigurationARN == "" {
-		return nil
-	}
-	arn, err := ParseARN(r.StorageConfigurationARN)
-	if err != nil {
-		return fail(Invalid, "%v", err)
-	}
-	_, err = document(tx, c, arn)
-	if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotFound {
-		e.Kind = unknown
-	}
-	return err
 }

@@ -11,6 +11,7 @@ import (
 // what they do. Facts of one participant must be handed in one after another,
 // by whoever owns that participant.
 type Register struct {
+	*lottery
 	store     Store
 	linger    time.Duration
 	serverKey *ecdsa.PublicKey
@@ -47,7 +48,7 @@ func (r *Register) Join(ctx context.Context, a Admission, c Client) (e Entry, er
 		if err := remember(tx, a); err != nil {
 			return err
 		}
-		session, err := openSession(tx, a.Stage, r.linger)
+		session, err := r.openSession(tx, a.Stage)
 		if err != nil {
 			return err
 		}

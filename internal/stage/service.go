@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -16,6 +17,10 @@ type Caller struct {
 	Account string
 	Region  string
 	ARN     string // the principal, for messages
+
+	// Endpoints are the URLs under which this caller reaches the server, as
+	// stages and tokens made for it say; the zero value means the server's own.
+	Endpoints Endpoints
 }
 
 // Page asks for one page of a list. After is the position handed out with the
@@ -31,34 +36,39 @@ type Endpoints struct {
 	WHIP   string // http(s)://host/whip
 }
 
-// Quotas bound what an account may own in a region. Zero means no bound.
-type Quotas struct {
-	Stages     int
-	PublicKeys int
-}
-
 // Options are what a Service and a Register are built from.
 type Options struct {
 	Store     Store
 	Endpoints Endpoints
 	Linger    time.Duration // how long a session outlives its last participant; 0 ends it at once
 	Quotas    Quotas
+	Demanded  func(Demand)     // told of every demand for a resource, quickly; nil tells nobody
 	Now       func() time.Time // the clock tokens are issued and judged by; nil is time.Now
+	Rand      io.Reader        // every id is drawn from it, one at a time, but no secret; nil is crypto/rand
 	Log       *slog.Logger     // nil is silence
+
+	// Probe finds out whether recordings can be written to a bucket. An
+	// [*Error] of kind NotFound or Denied is for the caller; anything else is
+	// the server's trouble. It may take its time and is called outside of any
+	// transaction. Nil believes that every bucket is there.
+	Probe func(ctx context.Context, bucket string) error
 }
 
 // Service is the control plane: one method for each thing one can do. All
 // methods are safe for concurrent use; errors for the caller are [*Error].
 // Resources of another account are Denied; of another region, not found.
 type Service struct {
+	*lottery
 	store     Store
 	floor     Floor
 	endpoints Endpoints
 	linger    time.Duration
 	quotas    Quotas
+	demanded  func(Demand)
 	signer    signer
 	now       func() time.Time
 	log       *slog.Logger
+	probe     func(ctx context.Context, bucket string) error
 }
 
 // Open builds the service and the register on one store, creating the server's
@@ -70,7 +80,13 @@ func Open(ctx context.Context, o Options) (*Service, *Register, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{store: o.Store, endpoints: o.Endpoints, linger: o.Linger, quotas: o.Quotas, now: o.Now, log: o.Log}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	s := &Service{
+		lottery: &lottery{source: o.Rand}, store: o.Store, endpoints: o.Endpoints, linger: o.Linger, quotas: o.Quotas,
+		demanded: o.Demanded, now: o.Now, log: o.Log, probe: o.Probe,
+	}
 	raw, err := s.secret(ctx, "token-key-1", func() ([]byte, error) {
 		key, err := token.NewKey()
 		if err != nil {
@@ -86,7 +102,7 @@ func Open(ctx context.Context, o Options) (*Service, *Register, error) {
 		return nil, nil, fmt.Errorf("token signing key: %w", err)
 	}
 	s.signer = signer{key: key, id: serverKeyID}
-	return s, &Register{store: o.Store, linger: o.Linger, serverKey: &key.PublicKey, now: o.Now}, nil
+	return s, &Register{lottery: s.lottery, store: o.Store, linger: o.Linger, serverKey: &key.PublicKey, now: o.Now}, nil
 }
 
 // UseFloor tells the service whom to ask when people must go. It is called
@@ -127,11 +143,27 @@ func (s *Service) secret(ctx context.Context, name string, make func() ([]byte, 
 	return value, err
 }
 
+// Quotas are the bounds this service was built with.
+func (s *Service) Quotas() Quotas { return s.quotas }
+
+// newARN names a new resource of the caller's.
+func (s *Service) newARN(c Caller, typ string) ARN {
+	return ARN{Region: c.Region, Account: c.Account, Type: typ, ID: s.randomID(12)}
+}
+
+// endpointsFor gives the URLs under which the caller reaches the server.
+func (s *Service) endpointsFor(c Caller) Endpoints {
+	if c.Endpoints != (Endpoints{}) {
+		return c.Endpoints
+	}
+	return s.endpoints
+}
+
 // reach says whether the caller may name this ARN at all: resources of another
 // account are out of bounds. A resource of another region is merely not there.
 func (c Caller) reach(arn ARN) error {
 	if arn.Account != c.Account {
-		return fail(Denied, "User: %s is not authorized to perform this operation on resource: %s because it belongs to another account", c.ARN, arn)
+		return fail(Denied, "User: %s is not authorized to perform this operation on resource: %s because no resource-based policy allows it", c.ARN, arn)
 	}
 	return nil
 }

@@ -19,10 +19,6 @@ type Session struct {
 	NextSeq   int64     // the join sequence number the next newcomer gets; starts at 1
 }
 
-func newSession(arn ARN, now time.Time) Session {
-	return Session{Stage: arn, ID: "st-" + randomID(13), Started: now, NextSeq: 1}
-}
-
 // settle ends a session whose linger has run out, whether or not somebody got
 // round to writing that down.
 func (s *Session) settle(now time.Time, linger time.Duration) {
@@ -46,13 +42,13 @@ func liveSession(tx Tx, arn ARN, linger time.Duration) (Session, error) {
 }
 
 // openSession gives the stage's live session, beginning one if there is none.
-func openSession(tx Tx, arn ARN, linger time.Duration) (Session, error) {
+func (r *Register) openSession(tx Tx, arn ARN) (Session, error) {
 	live, err := tx.LiveSession(arn)
 	if err != nil && !errors.Is(err, ErrNoRow) {
 		return Session{}, err
 	}
 	if err == nil {
-		live.settle(tx.Now(), linger)
+		live.settle(tx.Now(), r.linger)
 		if live.Ended.IsZero() {
 			return live, nil
 		}
@@ -60,7 +56,7 @@ func openSession(tx Tx, arn ARN, linger time.Duration) (Session, error) {
 			return Session{}, err
 		}
 	}
-	fresh := newSession(arn, tx.Now())
+	fresh := Session{Stage: arn, ID: "st-" + r.randomID(13), Started: tx.Now(), NextSeq: 1}
 	return fresh, tx.PutSession(&fresh)
 }
 

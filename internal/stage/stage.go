@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,10 +20,24 @@ type Stage struct {
 
 // NewStage is what CreateStage may say.
 type NewStage struct {
+	ID        string // 12 letters and digits that no other stage has; "", as always in the API, draws them
 	Name      string
 	Tags      map[string]string
 	Recording *RecordingChange
 	Tokens    []TokenRequest
+}
+
+// Check says what is wrong with n whatever is stored.
+func (n NewStage) Check() error {
+	if n.ID != "" && (len(n.ID) != 12 || !made(n.ID, lower+upper+digits)) {
+		return fail(Invalid, "The id of a stage has 12 letters and digits, unlike %q", n.ID)
+	}
+	for _, t := range n.Tokens {
+		if err := t.Check(); err != nil {
+			return err
+		}
+	}
+	return CheckTags(n.Tags)
 }
 
 // StageChange is what UpdateStage may say; nil leaves a member as it is.
@@ -39,15 +54,18 @@ type stageBody struct {
 // CreateStage makes a stage and the tokens asked for with it, all or nothing.
 // Tokens come back in the order of their requests.
 func (s *Service) CreateStage(ctx context.Context, c Caller, n NewStage) (Stage, []IssuedToken, error) {
-	if err := checkTags(n.Tags); err != nil {
+	if err := n.Check(); err != nil {
 		return Stage{}, nil, err
 	}
 	body := stageBody{Recording: defaultRecording()}
 	if n.Recording != nil {
 		body.Recording.apply(*n.Recording)
 	}
-	arn := ARN{Region: c.Region, Account: c.Account, Type: TypeStage, ID: randomID(12)}
-	tokens, err := s.signAll(arn, n.Tokens)
+	arn := ARN{Region: c.Region, Account: c.Account, Type: TypeStage, ID: n.ID}
+	if n.ID == "" {
+		arn = s.newARN(c, TypeStage)
+	}
+	tokens, err := s.signAll(c, arn, n.Tokens)
 	if err != nil {
 		return Stage{}, nil, err
 	}
@@ -56,11 +74,14 @@ func (s *Service) CreateStage(ctx context.Context, c Caller, n NewStage) (Stage,
 		return Stage{}, nil, err
 	}
 	err = s.store.Update(ctx, func(tx Tx) error {
+		if _, err := tx.Document(arn); !errors.Is(err, ErrNoRow) {
+			return cmp.Or(err, error(fail(Conflict, "Stage %s exists", arn)))
+		}
 		if err := s.checkQuota(tx, c, TypeStage, s.quotas.Stages); err != nil {
 			return err
 		}
 		// The operation declares no not-found, so an unknown storage configuration is bad input.
-		if err := checkStorage(tx, c, body.Recording, Invalid); err != nil {
+		if err := useStorage(tx, c, &d, body.Recording.StorageConfigurationARN, Invalid); err != nil {
 			return err
 		}
 		for _, t := range tokens {
@@ -73,17 +94,14 @@ func (s *Service) CreateStage(ctx context.Context, c Caller, n NewStage) (Stage,
 	if err != nil {
 		return Stage{}, nil, err
 	}
-	made, err := s.stage(d, Session{})
+	made, err := s.stage(c, d, Session{})
 	return made, tokens, err
 }
 
-func (s *Service) signAll(arn ARN, requests []TokenRequest) ([]IssuedToken, error) {
+func (s *Service) signAll(c Caller, arn ARN, requests []TokenRequest) ([]IssuedToken, error) {
 	var tokens []IssuedToken
 	for _, r := range requests {
-		if err := r.check(); err != nil {
-			return nil, err
-		}
-		t, err := s.sign(arn, r)
+		t, err := s.sign(c, arn, r)
 		if err != nil {
 			return nil, err
 		}
@@ -92,31 +110,17 @@ func (s *Service) signAll(arn ARN, requests []TokenRequest) ([]IssuedToken, erro
 	return tokens, nil
 }
 
-func (s *Service) checkQuota(tx Tx, c Caller, typ string, limit int) error {
-	if limit == 0 {
-		return nil
-	}
-	n, err := tx.CountDocuments(typ, c.Account, c.Region)
-	if err == nil && n >= limit {
-		return fail(Quota, "Account %s has %d resources of type %s in region %s, which is the limit", c.Account, n, typ, c.Region)
-	}
-	return err
-}
-
 // stage assembles what the API shows; live is the zero Session if none is.
-func (s *Service) stage(d Document, live Session) (Stage, error) {
-	var body stageBody
-	if err := json.Unmarshal(d.Body, &body); err != nil {
-		return Stage{}, err
-	}
-	whole := s.summary(d, live)
+func (s *Service) stage(c Caller, d Document, live Session) (Stage, error) {
+	body, err := unbody[stageBody](d)
+	whole := s.summary(c, d, live)
 	whole.Recording = body.Recording
-	return whole, nil
+	return whole, err
 }
 
 // summary is stage without what lists do not show.
-func (s *Service) summary(d Document, live Session) Stage {
-	return Stage{ARN: d.ARN, Name: d.Name, Tags: d.Tags, ActiveSessionID: live.ID, Endpoints: s.endpoints}
+func (s *Service) summary(c Caller, d Document, live Session) Stage {
+	return Stage{ARN: d.ARN, Name: d.Name, Tags: d.Tags, ActiveSessionID: live.ID, Endpoints: s.endpointsFor(c)}
 }
 
 // Stage reads one stage.
@@ -126,18 +130,18 @@ func (s *Service) Stage(ctx context.Context, c Caller, arn ARN) (found Stage, er
 		if err != nil {
 			return err
 		}
-		found, err = s.withSession(tx, d)
+		found, err = s.withSession(tx, c, d)
 		return err
 	})
 	return found, err
 }
 
-func (s *Service) withSession(tx Tx, d Document) (Stage, error) {
+func (s *Service) withSession(tx Tx, c Caller, d Document) (Stage, error) {
 	live, err := liveSession(tx, d.ARN, s.linger)
 	if err != nil && !errors.Is(err, ErrNoRow) {
 		return Stage{}, err
 	}
-	return s.stage(d, live)
+	return s.stage(c, d, live)
 }
 
 // Stages lists the caller's stages in order of creation. next is 0 on the last page.
@@ -154,7 +158,7 @@ func (s *Service) Stages(ctx context.Context, c Caller, p Page) (list []Stage, n
 		}
 		docs, next = cut(docs, p.Limit, func(d Document) int64 { return d.No })
 		for _, d := range docs {
-			list = append(list, s.summary(d, live[d.ARN]))
+			list = append(list, s.summary(c, d, live[d.ARN]))
 		}
 		return nil
 	})
@@ -193,34 +197,43 @@ func (s *Service) UpdateStage(ctx context.Context, c Caller, arn ARN, ch StageCh
 				return err
 			}
 		}
-		changed, err = s.withSession(tx, d)
+		changed, err = s.withSession(tx, c, d)
 		return err
 	})
 	return changed, err
 }
 
 // DeleteStage ends everyone on the stage and removes it; its history is no
-// longer answered.
+// longer answered. Its ingest configurations are detached, the storage
+// configuration it recorded to stays.
 func (s *Service) DeleteStage(ctx context.Context, c Caller, arn ARN) error {
-	err := s.store.Update(ctx, func(tx Tx) error {
-		if _, err := document(tx, c, arn); err != nil {
-			return err
-		}
-		return tx.DeleteDocument(arn) // from here on nobody is let in
-	})
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	ctx, cancel := toTheEnd(ctx)
 	defer cancel()
+	for more := true; more; { // in one transaction, unless there are very many to detach
+		err := s.store.Update(ctx, func(tx Tx) (err error) {
+			if _, err := document(tx, c, arn); err != nil {
+				return err
+			}
+			if more, err = detachSome(tx, arn); err != nil || more {
+				return err
+			}
+			return tx.DeleteDocument(arn) // from here on nobody is let in
+		})
+		if err != nil {
+			return err
+		}
+	}
 	if err := s.floor.Clear(ctx, arn, ReasonStageDeleted); err != nil {
 		return err
 	}
 	return closeSession(ctx, s.store, arn)
 }
 
-// toTheEnd is the context of the second half of a change whose first half is
-// durable: a caller who hangs up must not leave it halfway.
+// toTheEnd is the context of a change that takes several steps: a caller who
+// hangs up must not leave it halfway.
 func toTheEnd(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 }

@@ -42,7 +42,7 @@ const linger = 2 * time.Minute
 
 func newWorld(t *testing.T) *world { return newWorldWith(t, "", stage.Quotas{PublicKeys: 3}) }
 
-func newWorldWith(t *testing.T, path string, q stage.Quotas) *world {
+func newWorldWith(t *testing.T, path string, q stage.Quotas, change ...func(*stage.Options)) *world {
 	t.Helper()
 	w := &world{
 		t:      t,
@@ -54,13 +54,17 @@ func newWorldWith(t *testing.T, path string, q stage.Quotas) *world {
 	w.store, err = store.Open(t.Context(), store.Options{Path: path, Now: w.clock})
 	w.check(err)
 	t.Cleanup(func() { w.store.Close() })
-	w.Service, w.Register, err = stage.Open(t.Context(), stage.Options{
+	o := stage.Options{
 		Store:     w.store,
 		Endpoints: stage.Endpoints{Events: "ws://localhost/events", WHIP: "http://localhost/whip"},
 		Linger:    linger,
 		Quotas:    q,
 		Now:       w.clock,
-	})
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	w.Service, w.Register, err = stage.Open(t.Context(), o)
 	w.check(err)
 	w.UseFloor(w.floor)
 	return w

@@ -45,8 +45,8 @@ type Tx interface {
 	Document(arn ARN) (Document, error)
 	// Documents lists documents in order of creation.
 	Documents(DocumentQuery) ([]Document, error)
-	// CountDocuments counts all documents of one type of one account and region.
-	CountDocuments(typ, account, region string) (int, error)
+	// CountDocuments counts the documents of one type of one account and region, up to most.
+	CountDocuments(typ, account, region string, most int) (int, error)
 	// PutDocument stores d. No zero inserts and sets d.No, d.Version and
 	// d.Created; otherwise it replaces the row if its version is still
 	// d.Version, counts d.Version up, and fails with ErrChanged if not.
@@ -94,6 +94,10 @@ type Tx interface {
 
 	// Beat notes that the server is alive at Now.
 	Beat() error
+	// Forget removes everything but the secrets, as if nothing had ever been
+	// stored: numbers begin anew, and Now of later transactions may be earlier.
+	Forget() error
+
 	// LastBeat is the later of the last noted beat and the last event; the
 	// zero time when there is neither.
 	LastBeat() (time.Time, error)
@@ -109,12 +113,19 @@ type Document struct {
 	Name    string
 	Tags    map[string]string
 	Body    []byte // JSON of what is particular to the type
+
+	// Links are the ARNs by which the document is found beside its own: the
+	// resources it refers to. A set, read in the order of their texts; nil when
+	// empty. A target need not exist.
+	Links []ARN
 }
 
 // DocumentQuery selects documents of one type, account and region with No
-// greater than After, ascending, at most Limit.
+// greater than After, ascending, at most Limit; with Link set, only those that
+// have it among their links. It costs O(Limit) with a link and without.
 type DocumentQuery struct {
 	Type, Account, Region string
+	Link                  ARN
 	After                 int64
 	Limit                 int
 }

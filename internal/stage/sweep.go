@@ -69,6 +69,9 @@ func (r *Register) beat(ctx context.Context) error {
 // endIdle ends a session that was seen idle, unless somebody came meanwhile.
 func (r *Register) endIdle(tx Tx, seen Session) error {
 	s, err := tx.Session(seen.Stage, seen.ID)
+	if errors.Is(err, ErrNoRow) {
+		return nil // everything was forgotten meanwhile
+	}
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"strings"
 	"unicode/utf8"
@@ -11,7 +12,9 @@ import (
 // (https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html).
 const maxTags = 50
 
-func checkTags(tags map[string]string) error {
+// CheckTags says what is wrong with the tags that a resource is to have: how
+// many there are, the length of a key or value, a reserved key.
+func CheckTags(tags map[string]string) error {
 	if len(tags) > maxTags {
 		return fail(Invalid, "A resource has at most %d tags; this would make it %d", maxTags, len(tags))
 	}
@@ -55,9 +58,26 @@ func (s *Service) Tags(ctx context.Context, c Caller, arn ARN) (tags map[string]
 	return tags, err
 }
 
+// ResourceTags gives the tags that a policy may speak of: those of a resource of the
+// caller's account in any region, none if there is no such resource.
+func (s *Service) ResourceTags(ctx context.Context, c Caller, arn ARN) (tags map[string]string, err error) {
+	if err := c.reach(arn); err != nil {
+		return nil, err
+	}
+	err = s.store.View(ctx, func(tx Tx) error {
+		d, err := tx.Document(arn)
+		if errors.Is(err, ErrNoRow) {
+			return nil
+		}
+		tags = d.Tags
+		return err
+	})
+	return tags, err
+}
+
 // Tag adds tags to a resource, or overwrites them.
 func (s *Service) Tag(ctx context.Context, c Caller, arn ARN, tags map[string]string) error {
-	if err := checkTags(tags); err != nil {
+	if err := CheckTags(tags); err != nil {
 		return err
 	}
 	return s.store.Update(ctx, func(tx Tx) error {
@@ -68,7 +88,7 @@ func (s *Service) Tag(ctx context.Context, c Caller, arn ARN, tags map[string]st
 		merged := make(map[string]string, len(d.Tags)+len(tags))
 		maps.Copy(merged, d.Tags)
 		maps.Copy(merged, tags)
-		if err := checkTags(merged); err != nil {
+		if err := CheckTags(merged); err != nil {
 			return err
 		}
 		d.Tags = merged

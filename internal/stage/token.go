@@ -47,11 +47,13 @@ type IssuedToken struct {
 	Capabilities  []Capability // without repetition
 	Duration      time.Duration
 	Expires       time.Time
+
+	issued time.Time
 }
 
 // CreateToken issues a token for a stage.
 func (s *Service) CreateToken(ctx context.Context, c Caller, arn ARN, r TokenRequest) (IssuedToken, error) {
-	if err := r.check(); err != nil {
+	if err := r.Check(); err != nil {
 		return IssuedToken{}, err
 	}
 	err := s.store.View(ctx, func(tx Tx) error {
@@ -61,24 +63,41 @@ func (s *Service) CreateToken(ctx context.Context, c Caller, arn ARN, r TokenReq
 	if err != nil {
 		return IssuedToken{}, err
 	}
-	issued, err := s.sign(arn, r)
-	if err != nil {
+	for {
+		issued, err := s.sign(c, arn, r)
+		if err != nil {
+			return IssuedToken{}, err
+		}
+		err = s.store.Update(ctx, func(tx Tx) error {
+			if _, err := document(tx, c, arn); err != nil {
+				return err
+			}
+			return reserve(tx, arn, issued)
+		})
+		if !errors.Is(err, errTaken) {
+			return issued, err
+		}
+	}
+}
+
+// errTaken says that a participant id is known on the stage already. Chance does
+// not do that; but after a reset, ids that can be foretold meet tokens of before.
+var errTaken = errors.New("the participant id is taken")
+
+// Reword gives a token again that the caller reaches under other URLs: the same
+// permission for the same participant, with the caller's endpoints in it.
+func (s *Service) Reword(c Caller, arn ARN, t IssuedToken) (IssuedToken, error) {
+	if err := c.reach(arn); err != nil {
 		return IssuedToken{}, err
 	}
-	err = s.store.Update(ctx, func(tx Tx) error {
-		if _, err := document(tx, c, arn); err != nil {
-			return err
-		}
-		return reserve(tx, arn, issued)
-	})
-	return issued, err
+	return s.mint(c, arn, t)
 }
 
 // reserve takes the participant id for this token. Ids are unique on a stage.
 func reserve(tx Tx, arn ARN, t IssuedToken) error {
 	_, err := tx.Pass(arn, t.ParticipantID)
 	if err == nil {
-		return fail(Internal, "participant id %s was drawn twice", t.ParticipantID)
+		return errTaken
 	}
 	if !errors.Is(err, ErrNoRow) {
 		return err
@@ -94,9 +113,9 @@ type signer struct {
 
 // sign makes the token itself. It is slow (an ECDSA signature), so it is done
 // outside of any transaction.
-func (s *Service) sign(arn ARN, r TokenRequest) (IssuedToken, error) {
+func (s *Service) sign(c Caller, arn ARN, r TokenRequest) (IssuedToken, error) {
 	t := IssuedToken{
-		ParticipantID: randomID(12),
+		ParticipantID: s.randomID(12),
 		UserID:        r.UserID,
 		Attributes:    r.Attributes,
 		Capabilities:  r.capabilities(),
@@ -105,22 +124,28 @@ func (s *Service) sign(arn ARN, r TokenRequest) (IssuedToken, error) {
 	if t.Duration == 0 {
 		t.Duration = DefaultTokenDuration
 	}
-	issuedAt := s.now().UTC().Truncate(time.Second)
-	t.Expires = issuedAt.Add(t.Duration)
+	t.issued = s.now().UTC().Truncate(time.Second)
+	t.Expires = t.issued.Add(t.Duration)
+	return s.mint(c, arn, t)
+}
+
+// mint gives t with its JWT.
+func (s *Service) mint(c Caller, arn ARN, t IssuedToken) (IssuedToken, error) {
+	reach := s.endpointsFor(c)
 	claims := token.Claims{
 		ParticipantID: t.ParticipantID,
 		UserID:        t.UserID,
 		Attributes:    t.Attributes,
 		Stage:         arn.String(),
 		Topic:         arn.ID,
-		EventsURL:     s.endpoints.Events,
-		WHIPURL:       s.endpoints.WHIP,
-		IssuedAt:      issuedAt,
+		EventsURL:     reach.Events,
+		WHIPURL:       reach.WHIP,
+		IssuedAt:      t.issued,
 		Expires:       t.Expires,
 	}
-	for _, c := range t.Capabilities {
-		claims.Publish = claims.Publish || c == Publish
-		claims.Subscribe = claims.Subscribe || c == Subscribe
+	for _, may := range t.Capabilities {
+		claims.Publish = claims.Publish || may == Publish
+		claims.Subscribe = claims.Subscribe || may == Subscribe
 	}
 	var err error
 	t.JWT, err = token.Mint(s.signer.key, s.signer.id, claims)
@@ -144,11 +169,17 @@ func (r TokenRequest) capabilities() []Capability {
 	return list
 }
 
-func (r TokenRequest) check() error {
+// Check says what is wrong with r whatever is stored.
+func (r TokenRequest) Check() error {
 	if r.Duration < 0 || r.Duration > MaxTokenDuration {
 		return fail(Invalid, "A token lasts between 1 minute and 14 days")
 	}
-	if n := token.AttributeBytes(r.Attributes); n > token.MaxAttributes {
+	return CheckAttributes(r.Attributes)
+}
+
+// CheckAttributes says whether the attributes of a participant take too much room.
+func CheckAttributes(attributes map[string]string) error {
+	if n := token.AttributeBytes(attributes); n > token.MaxAttributes {
 		return fail(Invalid, "The keys and values of attributes take %d bytes; at most %d are allowed", n, token.MaxAttributes)
 	}
 	return nil

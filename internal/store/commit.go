@@ -73,6 +73,9 @@ func (s *Store) apply(c *conn, u *update, shared bool) (err, broken error) {
 	default:
 		s.dirty = true
 		u.change = t.change
+		if t.change.forgot {
+			s.last.Store(0)
+		}
 	}
 	if broken == nil && shared {
 		broken = c.run(release)

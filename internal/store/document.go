@@ -2,23 +2,32 @@ package store
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"callboard/internal/stage"
 )
 
 const (
-	documentColumns = `arn, no, version, created, name, tags, body`
+	documentColumns = `d.arn, d.no, d.version, d.created, d.name, d.tags, d.body,
+		COALESCE((SELECT STRING_AGG(l.target, ' ') FROM link l WHERE l.source = d.arn), '')`
 
-	selectDocument = `SELECT ` + documentColumns + ` FROM document WHERE arn = $1`
-	listDocuments  = `SELECT ` + documentColumns + ` FROM document
-		WHERE type = $1 AND account = $2 AND region = $3 AND no > $4
-		ORDER BY type, account, region, no LIMIT 0 + $5`
-	countDocuments = `SELECT COUNT(*) FROM document WHERE type = $1 AND account = $2 AND region = $3`
+	selectDocument = `SELECT ` + documentColumns + ` FROM document d WHERE d.arn = $1`
+	listDocuments  = `SELECT ` + documentColumns + ` FROM document d
+		WHERE d.type = $1 AND d.account = $2 AND d.region = $3 AND d.no > $4
+		ORDER BY d.type, d.account, d.region, d.no LIMIT 0 + $5`
+	listLinked = `SELECT ` + documentColumns + ` FROM link k JOIN document d ON d.arn = k.source
+		WHERE k.target = $1 AND k.type = $2 AND k.account = $3 AND k.region = $4 AND k.no > $5
+		ORDER BY k.target, k.type, k.account, k.region, k.no LIMIT 0 + $6`
+	countDocuments = `SELECT COUNT(*) FROM (SELECT 1 FROM document WHERE type = $1 AND account = $2 AND region = $3 LIMIT 0 + $4)`
 	insertDocument = `INSERT INTO document (arn, type, account, region, no, version, created, name, tags, body)
 		VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9)`
 	updateDocument = `UPDATE document SET version = version + 1, name = $1, tags = $2, body = $3
 		WHERE arn = $4 AND version = $5`
 	deleteDocument = `DELETE FROM document WHERE arn = $1`
+
+	insertLink  = `INSERT INTO link (source, target, type, account, region, no) VALUES ($1, $2, $3, $4, $5, $6)`
+	deleteLinks = `DELETE FROM link WHERE source = $1`
 )
 
 func scanDocument(r row) (stage.Document, error) {
@@ -31,7 +40,18 @@ func scanDocument(r row) (stage.Document, error) {
 		Name:    r.text(4),
 		Tags:    tags,
 		Body:    r.bytes(6),
+		Links:   readLinks(r.text(7)),
 	}, err
+}
+
+// readLinks takes apart the targets of a document, which come in no order.
+func readLinks(text string) (links []stage.ARN) {
+	targets := strings.Fields(text)
+	slices.Sort(targets)
+	for _, target := range targets {
+		links = append(links, readARN(target))
+	}
+	return links
 }
 
 // Document reads one document by its ARN.
@@ -43,18 +63,22 @@ func (t *tx) Document(arn stage.ARN) (d stage.Document, err error) {
 
 // Documents lists documents in order of creation.
 func (t *tx) Documents(q stage.DocumentQuery) ([]stage.Document, error) {
+	sql, args := listDocuments, []any{q.Type, q.Account, q.Region, q.After, limited(q.Limit)}
+	if q.Link != (stage.ARN{}) {
+		sql, args = listLinked, append([]any{q.Link.String()}, args...)
+	}
 	list := page[stage.Document](q.Limit)
 	var bad error
-	err := t.all(listDocuments, func(r row) {
+	err := t.all(sql, func(r row) {
 		d, err := scanDocument(r)
 		list, bad = append(list, d), errors.Join(bad, err)
-	}, q.Type, q.Account, q.Region, q.After, limited(q.Limit))
+	}, args...)
 	return list, errors.Join(err, bad)
 }
 
-// CountDocuments counts all documents of one type of one account and region.
-func (t *tx) CountDocuments(typ, account, region string) (n int, err error) {
-	err = t.one(countDocuments, func(r row) { n = int(r.int(0)) }, typ, account, region)
+// CountDocuments counts the documents of one type of one account and region, up to most.
+func (t *tx) CountDocuments(typ, account, region string, most int) (n int, err error) {
+	err = t.one(countDocuments, func(r row) { n = int(r.int(0)) }, typ, account, region, int64(most))
 	return n, err
 }
 
@@ -75,7 +99,10 @@ func (t *tx) PutDocument(d *stage.Document) error {
 		return stage.ErrChanged
 	}
 	d.Version++
-	return nil
+	if _, err := t.exec(deleteLinks, d.ARN.String()); err != nil {
+		return err
+	}
+	return t.insertLinks(d)
 }
 
 func (t *tx) insertDocument(d *stage.Document, tags string) error {
@@ -85,20 +112,39 @@ func (t *tx) insertDocument(d *stage.Document, tags string) error {
 	}
 	_, err = t.exec(insertDocument, d.ARN.String(), d.ARN.Type, d.ARN.Account, d.ARN.Region,
 		no, t.now, d.Name, tags, string(d.Body))
-	if err == nil {
-		d.No, d.Version, d.Created = no, 1, t.now
+	if err != nil {
+		return err
 	}
-	return err
+	d.No, d.Version, d.Created = no, 1, t.now
+	return t.insertLinks(d)
 }
 
-// DeleteDocument removes one document.
+// insertLinks notes what a document refers to, each target once.
+func (t *tx) insertLinks(d *stage.Document) error {
+	for i, target := range d.Links {
+		if slices.Contains(d.Links[:i], target) {
+			continue
+		}
+		_, err := t.exec(insertLink, d.ARN.String(), target.String(), d.ARN.Type, d.ARN.Account, d.ARN.Region, d.No)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DeleteDocument removes one document and its links.
 func (t *tx) DeleteDocument(arn stage.ARN) error {
 	n, err := t.exec(deleteDocument, arn.String())
-	if err == nil && n == 0 {
-		err = stage.ErrNoRow
+	if err != nil {
+		return err
 	}
-	if err == nil && arn.Type == stage.TypeStage {
+	if n == 0 {
+		return stage.ErrNoRow
+	}
+	if arn.Type == stage.TypeStage {
 		t.change.deleted = append(t.change.deleted, arn)
 	}
+	_, err = t.exec(deleteLinks, arn.String())
 	return err
 }

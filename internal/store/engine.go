@@ -48,6 +48,9 @@ var dialect = strings.NewReplacer(
 	"/* by participant_recording */", "INDEXED BY participant_recording",
 )
 
+// listTables names the tables of the database but for SQLite's own.
+const listTables = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'`
+
 // conn is a connection, used by one goroutine at a time, with the statements it
 // has prepared.
 type conn struct {

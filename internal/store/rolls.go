@@ -75,6 +75,7 @@ func newRolls(limit int64) *rolls {
 
 // change is what one update did that concerns rolls.
 type change struct {
+	forgot  bool // everything, before the rest was done
 	opened  []stage.Session
 	put     []stage.Participant
 	deleted []stage.ARN // stages
@@ -150,6 +151,9 @@ func (r *rolls) miss(name sessionName) {
 
 // feed takes over what was committed. Only the committer calls it.
 func (r *rolls) feed(c *change) {
+	if c.forgot {
+		r.forget(func(*hot) bool { return true })
+	}
 	for _, s := range c.opened {
 		r.open(sessionName{s.Stage, s.ID}, s.No, true)
 	}

@@ -82,7 +82,7 @@ func sameAsStored(t *testing.T, s *Store, session int64, n int64) {
 func TestARollIsReadWhileItsSessionGoesOn(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "callboard.db")
-	const n = 30_000
+	const n = 6000
 	first := openAt(t, Options{Path: path})
 	session := fillSession(t, first, n)
 	if err := first.Close(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -82,11 +83,13 @@ func TestEveryStatementGoesByAnIndexAndNeverSorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.writer.put(conn)
+	whole := []string{"listTables", "resetCounters"} // of Forget, which is about everything
 	for name, sql := range statements(t) {
-		switch got := plan(t, conn, sql); {
+		// What a subquery has found by an index may be read to its end.
+		switch got := strings.ReplaceAll(plan(t, conn, sql), "SCAN (subquery-1)", ""); {
 		case strings.Contains(got, "TEMP B-TREE"):
 			t.Errorf("%s sorts: %s", name, got)
-		case strings.Contains(got, "SCAN"):
+		case strings.Contains(got, "SCAN") && !slices.Contains(whole, name):
 			t.Errorf("%s reads a whole table: %s", name, got)
 		}
 	}
@@ -101,8 +104,11 @@ func TestListsWalkTheIndexMadeForThem(t *testing.T) {
 	}
 	defer s.writer.put(conn)
 	for sql, want := range map[string]string{
-		listDocuments:    "SEARCH document USING INDEX document_order (type=? AND account=? AND region=? AND no>?)",
-		countDocuments:   "SEARCH document USING COVERING INDEX document_order (type=? AND account=? AND region=?)",
+		listDocuments: "SEARCH d USING INDEX document_order (type=? AND account=? AND region=? AND no>?); " +
+			"CORRELATED SCALAR SUBQUERY 1; SEARCH l USING PRIMARY KEY (source=?)",
+		listLinked: "SEARCH k USING COVERING INDEX link_target (target=? AND type=? AND account=? AND region=? AND no>?); " +
+			"SEARCH d USING INDEX sqlite_autoindex_document_1 (arn=?); CORRELATED SCALAR SUBQUERY 1; SEARCH l USING PRIMARY KEY (source=?)",
+		countDocuments:   "CO-ROUTINE (subquery-1); SEARCH document USING COVERING INDEX document_order (type=? AND account=? AND region=?); SCAN (subquery-1)",
 		listSessions:     "SEARCH session USING INDEX session_order (stage=? AND no<?)",
 		listLiveSessions: "SEARCH session USING INDEX session_live_order (ended=? AND no>?)",
 		listLiveSessionsOf: "SEARCH session USING INDEX session_live (stage=?); LIST SUBQUERY 1; " +

@@ -451,3 +451,23 @@ func TestTheLogStaysSmallWhileOthersRead(t *testing.T) {
 		t.Errorf("after 150 MiB of writes the log has %d MiB", size)
 	}
 }
+
+func TestForgettingLetsTheClockGoBack(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	clock := noon.Add(10 * time.Second) // less than a clock may be wrong by
+	s := openAt(t, Options{Now: func() time.Time { return clock }})
+	mustUpdate(t, s, func(tx stage.Tx) error { return tx.Beat() })
+	mustUpdate(t, s, func(tx stage.Tx) error {
+		clock = noon
+		return tx.Forget()
+	})
+	for range 2 {
+		mustUpdate(t, s, func(tx stage.Tx) error {
+			if !tx.Now().Equal(noon) {
+				t.Errorf("it is %v", tx.Now())
+			}
+			return tx.Beat()
+		})
+	}
+}

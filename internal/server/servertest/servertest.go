@@ -140,9 +140,16 @@ type Failure struct {
 // Error tells status, code and message.
 func (f *Failure) Error() string { return fmt.Sprintf("%d %s: %s", f.Status, f.Code, f.Message) }
 
-// Call sends one signed request to an operation that is a POST, such as
-// CreateStage. in and out are JSON; out may be nil. A refusal is a [*Failure].
+// Call sends one request to an operation that is a POST, such as CreateStage,
+// signed with the root pair. in and out are JSON; out may be nil. A refusal is a
+// [*Failure].
 func (s *Server) Call(ctx context.Context, operation string, in, out any) error {
+	c := s.Credentials()
+	return s.CallAs(ctx, sigv4.Key{AccessKeyID: c.AccessKeyID, Secret: c.SecretAccessKey}, operation, in, out)
+}
+
+// CallAs is Call with another access key.
+func (s *Server) CallAs(ctx context.Context, key sigv4.Key, operation string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
@@ -152,8 +159,7 @@ func (s *Server) Call(ctx context.Context, operation string, in, out any) error 
 		return err
 	}
 	r.Header.Set("Content-Type", "application/json")
-	c := s.Credentials()
-	sigv4.Sign(r, body, sigv4.Key{AccessKeyID: c.AccessKeyID, Secret: c.SecretAccessKey}, s.Config.Region, "ivs", time.Now())
+	sigv4.Sign(r, body, key, s.Config.Region, "ivs", time.Now())
 	resp, err := s.Client.Do(r)
 	if err != nil {
 		return err

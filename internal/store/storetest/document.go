@@ -109,6 +109,8 @@ func documents(t *testing.T, open opener) {
 	})
 
 	t.Run("lists are of one type, account and region, in order of creation", documentLists(open))
+	t.Run("links come back as a set and go with their document", documentLinks(open))
+	t.Run("lists by link have who has the link, in order of creation", linkedLists(open))
 }
 
 func documentLists(open opener) func(*testing.T) {
@@ -152,11 +154,100 @@ func documentLists(open opener) func(*testing.T) {
 		}
 		equal(t, "walk", got, want)
 
-		n := read(t, s, func(tx stage.Tx) (int, error) { return tx.CountDocuments(stage.TypeStage, "123456789012", "eu-west-1") })
-		equal(t, "count", n, len(want))
+		for most, n := range map[int]int{1000: len(want), len(want): len(want), 2: 2, 0: 0} {
+			got := read(t, s, func(tx stage.Tx) (int, error) {
+				return tx.CountDocuments(stage.TypeStage, "123456789012", "eu-west-1", most)
+			})
+			equal(t, "count", got, n)
+		}
 		none := read(t, s, func(tx stage.Tx) ([]stage.Document, error) {
 			return tx.Documents(stage.DocumentQuery{Type: stage.TypeComposition, Account: "1", Region: "x", Limit: 10})
 		})
 		equal(t, "list of nothing", none, []stage.Document{})
+	}
+}
+
+func documentLinks(open opener) func(*testing.T) {
+	return func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		a, b, c := stageARN("a"), stageARN("b"), stageARN("c")
+		d := stage.Document{ARN: stageARN("x"), Body: []byte("{}"), Links: []stage.ARN{c, a, c}}
+		links := func() []stage.ARN {
+			t.Helper()
+			one := read(t, s, func(tx stage.Tx) (stage.Document, error) { return tx.Document(d.ARN) })
+			list := read(t, s, func(tx stage.Tx) ([]stage.Document, error) {
+				return tx.Documents(stage.DocumentQuery{Type: stage.TypeStage, Account: d.ARN.Account, Region: d.ARN.Region, Limit: 1})
+			})
+			equal(t, "links in a list", list[0].Links, one.Links)
+			return one.Links
+		}
+		put := func(tx stage.Tx) error { return tx.PutDocument(&d) }
+		update(t, s, put)
+		equal(t, "links", links(), []stage.ARN{a, c})
+		d.Links = []stage.ARN{b, c}
+		update(t, s, put)
+		equal(t, "links after a change", links(), []stage.ARN{b, c})
+		d.Links = nil
+		update(t, s, put)
+		equal(t, "links after their end", links(), nil)
+
+		d.Links = []stage.ARN{a}
+		update(t, s, put)
+		update(t, s, func(tx stage.Tx) error { return tx.DeleteDocument(d.ARN) })
+		d.No, d.Links = 0, nil
+		update(t, s, put)
+		equal(t, "links of who came after with the same name", links(), nil)
+	}
+}
+
+func linkedLists(open opener) func(*testing.T) {
+	return func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		one, two := stageARN("one"), stageARN("two")
+		var want []string
+		update(t, s, func(tx stage.Tx) error {
+			for i := range 60 {
+				d := stage.Document{ARN: stageARN(fmt.Sprintf("%c%d", 'z'-rune(i%20), i)), Body: []byte("{}"), Links: []stage.ARN{two, one}}
+				switch i % 6 {
+				case 1:
+					d.ARN.Type = stage.TypePublicKey
+				case 2:
+					d.ARN.Account = "210987654321"
+				case 3:
+					d.ARN.Region = "us-east-1"
+				case 4:
+					d.Links = d.Links[:1]
+				case 5:
+					d.Links = nil
+				default:
+					want = append(want, d.ARN.ID)
+				}
+				if err := tx.PutDocument(&d); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		update(t, s, func(tx stage.Tx) error { return tx.DeleteDocument(stageARN(want[3])) })
+		want = append(want[:3:3], want[4:]...)
+
+		var got []string
+		for after := int64(0); ; {
+			list := read(t, s, func(tx stage.Tx) ([]stage.Document, error) {
+				return tx.Documents(stage.DocumentQuery{
+					Type: stage.TypeStage, Account: one.Account, Region: one.Region, Link: one, After: after, Limit: 2,
+				})
+			})
+			if len(list) == 0 {
+				break
+			}
+			for _, d := range list {
+				got, after = append(got, d.ARN.ID), d.No
+				equal(t, "links of "+d.ARN.ID, d.Links, []stage.ARN{one, two})
+			}
+		}
+		equal(t, "walk", got, want)
 	}
 }

@@ -37,6 +37,16 @@ func rolls(t *testing.T, open opener) {
 		c.agree()
 	})
 
+	t.Run("no roll outlives a store that forgets everything", func(t *testing.T) {
+		t.Parallel()
+		c := newThrong(t, open(t), 11)
+		c.live(20)
+		update(t, c.Store, func(tx stage.Tx) error { return tx.Forget() })
+		if list, hot := c.Roll(c.session.Stage, c.session.ID, stage.ParticipantQuery{Limit: 1}); hot {
+			t.Errorf("what is forgotten has the roll %v", list)
+		}
+	})
+
 	t.Run("the roll of a stage ends with its document", func(t *testing.T) {
 		t.Parallel()
 		c := newThrong(t, open(t), 10)

@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) stage.Store) {
 		{"updates", updates},
 		{"views", views},
 		{"time", clock},
+		{"forgetting", forgetting},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"callboard/internal/iam"
+	"callboard/internal/keyring"
+	"callboard/internal/server"
+)
+
+func policyCheckCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Say what policies allow, and why",
+		Long: `Check decides a request as the server would and says why: which statement decided, and
+of every other one why it does not apply. Without --action it only reads the policies.
+
+What is sound but can have no effect, such as a misspelt action, is warned of on
+stderr. The exit status is 0 if all that was asked for is allowed, else 1.
+
+With --key the policies of an access key are taken from the data directory, and the
+principal of the request is that key's.
+
+A --context gives a condition key its value, once for each value. The time, the tag
+keys of a request (aws:TagKeys) and its region are known without it, from the clock,
+the aws:RequestTag/... and the --resource; keys not given are absent.`,
+		Example: `  callboard policy check --policy radio.json
+  callboard policy check --policy IVSReadOnlyAccess --action GetStage --action DeleteStage
+  callboard policy check --policy radio.json --action ivs:CreateParticipantToken \
+      --resource arn:aws:ivs:us-east-1:000000000000:stage/AbCdEfGhIjKl \
+      --context aws:ResourceTag/team=radio --context aws:SourceIp=203.0.113.9
+  callboard policy check --key AKIAEXAMPLEEXAMPLE12 --action DeleteStage
+  cat radio.json | callboard policy check --policy - --action CreateStage --json`,
+	}
+	var q policyQuestion
+	var context []string
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringArrayVar(&q.policies, "policy", nil, "`file` of a policy, - for stdin, or name of a managed one; may be repeated")
+	flags.StringVar(&q.key, "key", "", "`id` of an access key whose policies are taken")
+	flags.StringArrayVar(&q.actions, "action", nil, "`name` of what is asked for, such as ivs:GetStage; may be repeated")
+	flags.StringArrayVar(&q.resources, "resource", nil, "`ARN` that it is about (default: all of the type the action is about); may be repeated")
+	flags.StringArrayVar(&context, "context", nil, "`key=value` of the request, such as aws:RequestTag/team=radio; may be repeated")
+	flags.BoolVar(&q.json, "json", false, "print JSON")
+	load := addSettings(cmd)
+	cmd.Args = func(_ *cobra.Command, args []string) (err error) {
+		if err := cobra.NoArgs(cmd, args); err != nil {
+			return err
+		}
+		return q.complete(context)
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		policies, err := gatherPolicies(q.policies, cmd.InOrStdin())
+		if err != nil {
+			return err
+		}
+		if q.key != "" {
+			owned, err := q.takeKey(load)
+			if err != nil {
+				return err
+			}
+			policies = append(policies, owned...)
+		}
+		for _, warning := range q.warnings(policies) {
+			fmt.Fprintln(cmd.ErrOrStderr(), "callboard: warning:", printable(warning))
+		}
+		err = q.answer(policies, cmd.OutOrStdout())
+		if len(q.absent) > 0 {
+			fmt.Fprintln(cmd.ErrOrStderr(), "callboard: taken as absent, for want of a --context:", strings.Join(slices.Sorted(maps.Keys(q.absent)), ", "))
+		}
+		return err
+	}
+	return cmd
+}
+
+// errDenied ends a check that said no, as its output has told already.
+var errDenied = errors.New("denied")
+
+// policyQuestion is what is asked about policies.
+type policyQuestion struct {
+	policies, actions, resources []string
+	context                      map[string][]string // by the key's usual spelling
+	absent                       map[string]bool     // keys that statements asked for in vain
+	key                          string              // id of an access key
+	json                         bool
+}
+
+// complete checks the command line and puts in what it leaves out.
+func (q *policyQuestion) complete(context []string) error {
+	switch {
+	case len(q.policies) == 0 && q.key == "":
+		return errors.New("check needs at least one --policy, or a --key")
+	case len(q.actions) == 0 && len(q.resources)+len(context) > 0:
+		return errors.New("check needs an --action to decide about")
+	}
+	for i, action := range q.actions {
+		if !strings.Contains(action, ":") {
+			q.actions[i] = "ivs:" + action
+		}
+	}
+	q.context, q.absent = make(map[string][]string), make(map[string]bool)
+	for _, pair := range context {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || !strings.Contains(name, ":") {
+			return fmt.Errorf("--context is %q: it must be key=value, such as aws:RequestTag/team=radio", pair)
+		}
+		key, _ := iam.ContextKey(name)
+		q.context[key] = append(q.context[key], value)
+	}
+	return nil
+}
+
+// takeKey gives the policies of the access key and makes it the principal,
+// where the command line names no other.
+func (q *policyQuestion) takeKey(load func() (server.Config, error)) ([]*iam.Policy, error) {
+	cfg, err := load()
+	if err != nil {
+		return nil, err
+	}
+	path, err := keysPath(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := keyring.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(keys, func(k keyring.Key) bool { return k.ID == q.key })
+	if i < 0 {
+		return nil, fmt.Errorf("there is no access key %.64q in %s", q.key, path)
+	}
+	k := &keys[i]
+	if state := k.State(time.Now()); state != "active" {
+		return nil, fmt.Errorf("the access key %s is %s, so it may do nothing", q.key, state)
+	}
+	principal := server.PrincipalOf(k)
+	for key, value := range map[string]string{
+		"aws:PrincipalArn": principal.ARN, "aws:PrincipalAccount": principal.Account, "aws:PrincipalType": principal.Type,
+		"aws:username": principal.UserName, "aws:userid": principal.UserID,
+	} {
+		if _, given := q.context[key]; !given && value != "" {
+			q.context[key] = []string{value}
+		}
+	}
+	return k.Rights(), nil
+}
+
+// requests are all combinations of actions and resources.
+func (q *policyQuestion) requests(now time.Time) []iam.Request {
+	var all []iam.Request
+	for _, action := range q.actions {
+		resources := q.resources
+		if len(resources) == 0 {
+			resources = []string{iam.ResourceOf(action, q.first("aws:RequestedRegion", "us-east-1"), q.first("aws:PrincipalAccount", "000000000000"))}
+		}
+		for _, resource := range resources {
+			all = append(all, iam.Request{Action: action, Resource: resource, Context: func(key string) ([]string, bool) {
+				if values, ok := q.context[key]; ok {
+					return values, true
+				}
+				values := q.implied(key, resource, now)
+				if len(values) == 0 {
+					q.absent[key] = true
+				}
+				return values, len(values) > 0
+			}})
+		}
+	}
+	return all
+}
+
+// implied is what follows from the rest of the question.
+func (q *policyQuestion) implied(key, resource string, now time.Time) (values []string) {
+	switch key {
+	case "aws:CurrentTime":
+		return []string{now.UTC().Format(time.RFC3339)}
+	case "aws:EpochTime":
+		return []string{strconv.FormatInt(now.Unix(), 10)}
+	case "aws:RequestedRegion":
+		if parts := strings.Split(resource, ":"); len(parts) == 6 && parts[3] != "" {
+			return []string{parts[3]}
+		}
+	case "aws:TagKeys":
+		for name := range q.context {
+			if tag, ok := strings.CutPrefix(name, "aws:RequestTag/"); ok {
+				values = append(values, tag)
+			}
+		}
+		slices.Sort(values)
+	}
+	return values
+}
+
+// warnings are the doubts about policies and question, each once.
+func (q *policyQuestion) warnings(policies []*iam.Policy) []string {
+	var all []string
+	for _, p := range policies {
+		all = append(all, p.Doubts()...)
+	}
+	for _, r := range q.requests(time.Time{}) {
+		all = append(all, r.Doubts()...)
+	}
+	for key := range q.context {
+		if _, provided := iam.ContextKey(key); !provided {
+			all = append(all, "no request has "+key)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func (q *policyQuestion) answer(policies []*iam.Policy, out io.Writer) error {
+	now := time.Now()
+	requests := q.requests(now)
+	verdicts := make([]verdict, len(requests))
+	var failed error
+	for i, r := range requests {
+		verdicts[i] = judge(policies, r, q.first("aws:PrincipalArn", ""))
+		if !verdicts[i].Allowed {
+			failed = errDenied
+		}
+	}
+	var err error
+	switch {
+	case q.json:
+		err = printVerdictsJSON(out, policies, verdicts)
+	case len(verdicts) == 0:
+		_, err = fmt.Fprint(out, soundness(policies))
+	case len(verdicts) == 1:
+		_, err = fmt.Fprint(out, verdicts[0].report())
+	default:
+		_, err = fmt.Fprint(out, verdictTable(verdicts))
+	}
+	if err != nil {
+		return err
+	}
+	return failed
+}
+
+// first is the value that was given for a key.
+func (q *policyQuestion) first(key, otherwise string) string {
+	if values := q.context[key]; len(values) > 0 {
+		return values[0]
+	}
+	return otherwise
+}

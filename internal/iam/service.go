@@ -1,0 +1,117 @@
+package iam
+
+import (
+	"slices"
+	"strings"
+)
+
+// resourceTypes are what stands before the slash in ARNs that operations are
+// authorised against.
+var resourceTypes = []string{
+	"stage", "composition", "encoder-configuration", "storage-configuration", "ingest-configuration", "public-key", "channel",
+}
+
+// taggable are the types of resources that can have tags.
+var taggable = resourceTypes[:6]
+
+// operation is one of the service; "ivs:" and its name make an action.
+type operation struct {
+	name string
+	// about are the types of resources it is authorised against, the first of them
+	// always, and none of them where it is "", which is written "*".
+	about []string
+}
+
+// operations are those of the service, with their resources as the service
+// authorization reference of AWS has them.
+var operations = []operation{
+	{"CreateEncoderConfiguration", []string{"encoder-configuration"}},
+	{"CreateIngestConfiguration", []string{"ingest-configuration"}},
+	{"CreateParticipantToken", []string{"stage"}},
+	{"CreateStage", []string{"stage"}},
+	{"CreateStorageConfiguration", []string{"storage-configuration"}},
+	{"DeleteEncoderConfiguration", []string{"encoder-configuration"}},
+	{"DeleteIngestConfiguration", []string{"ingest-configuration"}},
+	{"DeletePublicKey", []string{"public-key"}},
+	{"DeleteStage", []string{"stage"}},
+	{"DeleteStorageConfiguration", []string{"storage-configuration"}},
+	{"DisconnectParticipant", []string{"stage"}},
+	{"GetComposition", []string{"composition"}},
+	{"GetEncoderConfiguration", []string{"encoder-configuration"}},
+	{"GetIngestConfiguration", []string{"ingest-configuration"}},
+	{"GetParticipant", []string{"stage"}},
+	{"GetPublicKey", []string{"public-key"}},
+	{"GetStage", []string{"stage"}},
+	{"GetStageSession", []string{"stage"}},
+	{"GetStorageConfiguration", []string{"storage-configuration"}},
+	{"ImportPublicKey", []string{"public-key"}},
+	{"ListCompositions", []string{"", "stage", "encoder-configuration"}},
+	{"ListEncoderConfigurations", []string{""}},
+	{"ListIngestConfigurations", []string{""}},
+	{"ListParticipantEvents", []string{"stage"}},
+	{"ListParticipantReplicas", []string{"stage"}},
+	{"ListParticipants", []string{"stage"}},
+	{"ListPublicKeys", []string{""}},
+	{"ListStageSessions", []string{"stage"}},
+	{"ListStages", []string{"stage"}},
+	{"ListStorageConfigurations", []string{""}},
+	{"ListTagsForResource", taggable},
+	{"StartComposition", []string{"stage", "encoder-configuration", "storage-configuration", "channel"}},
+	{"StartParticipantReplication", []string{"stage"}},
+	{"StopComposition", []string{"composition"}},
+	{"StopParticipantReplication", []string{"stage"}},
+	{"TagResource", taggable},
+	{"UntagResource", taggable},
+	{"UpdateIngestConfiguration", []string{"ingest-configuration"}},
+	{"UpdateStage", []string{"stage"}},
+}
+
+// ResourceOf is what an action is about when no particular resource is meant: all
+// of a type, as an ARN, or "*". Creating is authorised against the same.
+func ResourceOf(action, region, account string) string {
+	for _, o := range operations {
+		if strings.EqualFold(action, "ivs:"+o.name) && len(o.about) < len(taggable) && o.about[0] != "" {
+			return "arn:aws:ivs:" + region + ":" + account + ":" + o.about[0] + "/*"
+		}
+	}
+	return "*"
+}
+
+// tagKeys are the condition keys that end in the key of a tag.
+var tagKeys = []string{"aws:RequestTag/", "aws:ResourceTag/"}
+
+// contextKeys are the other condition keys that requests may have.
+var contextKeys = []string{
+	"aws:CurrentTime", "aws:EpochTime", "aws:PrincipalAccount", "aws:PrincipalArn", "aws:PrincipalType", "aws:RequestedRegion",
+	"aws:SecureTransport", "aws:SourceIp", "aws:TagKeys", "aws:TokenIssueTime", "aws:UserAgent", "aws:userid", "aws:username",
+}
+
+// canonicalKey spells a condition key as the AWS documentation does, if this
+// server has it.
+func canonicalKey(key string) string {
+	for _, known := range tagKeys {
+		if len(key) > len(known) && strings.EqualFold(key[:len(known)], known) {
+			return known + key[len(known):]
+		}
+	}
+	for _, known := range contextKeys {
+		if strings.EqualFold(key, known) {
+			return known
+		}
+	}
+	return key
+}
+
+// ContextKey spells a condition key as the AWS documentation does, and tells
+// whether requests to this server may have it. Case matters only in keys of tags.
+func ContextKey(name string) (key string, provided bool) {
+	key = canonicalKey(name)
+	return key, isProvided(key)
+}
+
+// isProvided tells whether a canonical key is one that requests may have.
+func isProvided(key string) bool {
+	return slices.Contains(contextKeys, key) || slices.ContainsFunc(tagKeys, func(known string) bool {
+		return strings.HasPrefix(key, known) && len(key) > len(known)
+	})
+}

@@ -1,0 +1,74 @@
+package stage
+
+import "cmp"
+
+// Quotas bound what an account may have in a region. Zero means no bound.
+type Quotas struct {
+	Stages                int
+	PublicKeys            int
+	EncoderConfigurations int
+	StorageConfigurations int
+	IngestConfigurations  int
+
+	// Of people who are present, see package live. A participant who publishes
+	// over two connections at a time is one publisher.
+	PublishersPerStage  int
+	SubscribersPerStage int
+	Publishers          int // on all stages
+	Subscriptions       int // on all stages: pairs of a publisher and who watches
+}
+
+// Demand is that one more was asked for of something that a quota may bound,
+// whether or not it was granted.
+type Demand struct {
+	Quota   string // "stages", "public-keys", "publishers-per-stage", ...
+	Account string
+	Region  string
+	Stage   ARN // with the quotas per stage
+	Had     int // how many there were; resources beyond Limit and 1,000 are not counted
+	Limit   int // what is enforced; 0 is nothing
+}
+
+// Refused tells that the demand was over the limit that is enforced.
+func (d Demand) Refused() bool { return d.Limit > 0 && d.Had >= d.Limit }
+
+// manyResources is how far resources are counted when nothing is enforced. No
+// quota of AWS goes further, and counting must not take longer the more there are.
+const manyResources = 1000
+
+// checkQuota refuses one more resource of a type when the limit is reached.
+func (s *Service) checkQuota(tx Tx, c Caller, typ string, limit int) error {
+	d, err := s.demand(tx, c, typ, limit)
+	if err != nil {
+		return err
+	}
+	if s.demanded != nil {
+		s.demanded(d)
+	}
+	return d.refusal(typ)
+}
+
+// checkQuotaEarly is checkQuota for what will be checked again: only a refusal is told.
+func (s *Service) checkQuotaEarly(tx Tx, c Caller, typ string, limit int) error {
+	d, err := s.demand(tx, c, typ, limit)
+	if err == nil && d.Refused() && s.demanded != nil {
+		s.demanded(d)
+	}
+	return cmp.Or(err, d.refusal(typ))
+}
+
+func (s *Service) demand(tx Tx, c Caller, typ string, limit int) (Demand, error) {
+	d := Demand{Quota: typ + "s", Account: c.Account, Region: c.Region, Limit: limit}
+	var err error
+	if limit > 0 || s.demanded != nil {
+		d.Had, err = tx.CountDocuments(typ, c.Account, c.Region, max(limit, manyResources))
+	}
+	return d, err
+}
+
+func (d Demand) refusal(typ string) error {
+	if !d.Refused() {
+		return nil
+	}
+	return fail(Quota, "Account %s has %d resources of type %s in region %s, which is the limit", d.Account, d.Had, typ, d.Region)
+}
