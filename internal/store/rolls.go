@@ -30,6 +30,7 @@ type rolls struct {
 	bySession map[int64]*hot
 	misses    map[sessionName]int // of sessions that have none
 
+	ends   atomic.Int64 // how often a stage, or everything, was removed
 	bytes  atomic.Int64
 	wanted chan wish
 }
@@ -155,7 +156,7 @@ func (r *rolls) feed(c *change) {
 		r.forget(func(*hot) bool { return true })
 	}
 	for _, s := range c.opened {
-		r.open(sessionName{s.Stage, s.ID}, s.No, true)
+		r.open(sessionName{s.Stage, s.ID}, s.No, true, r.ends.Load())
 	}
 	for i := range c.put {
 		r.put(&c.put[i])
@@ -168,14 +169,16 @@ func (r *rolls) feed(c *change) {
 	}
 }
 
-// open makes an empty roll; nil if the session has one already.
-func (r *rolls) open(name sessionName, session int64, ready bool) *hot {
+// open makes an empty roll; nil if the session has one already, or if anything
+// was removed after ends was read: it may have been this session, and its
+// number may be another's by now.
+func (r *rolls) open(name sessionName, session int64, ready bool, ends int64) *hot {
 	h := &hot{Roll: roll.New(), name: name, session: session}
 	h.ready.Store(ready)
 	h.used.Store(time.Now().UnixMilli())
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.bySession[session] != nil {
+	if r.bySession[session] != nil || r.ends.Load() != ends {
 		return nil
 	}
 	r.byName[name], r.bySession[session] = h, h
@@ -252,8 +255,10 @@ func (r *rolls) drop(h *hot) {
 	}
 }
 
-// forget drops all rolls that match.
+// forget drops all rolls that match. It is counted before it looks: what is
+// opened on older knowledge is either found here or not opened at all.
 func (r *rolls) forget(match func(*hot) bool) {
+	r.ends.Add(1)
 	r.mu.RLock()
 	var gone []*hot
 	for _, h := range r.bySession {
@@ -285,21 +290,12 @@ func (s *Store) build(ctx context.Context, log *slog.Logger) {
 // committed from its beginning on is applied afterwards in the order of the
 // commits, so the last word on every row is the newest.
 func (s *Store) read(ctx context.Context, name sessionName) error {
-	var session stage.Session
-	known := true
-	err := s.View(ctx, func(tx stage.Tx) (err error) {
-		if _, err = tx.Document(name.stage); err == nil {
-			session, err = tx.Session(name.stage, name.id)
-		}
-		if errors.Is(err, stage.ErrNoRow) {
-			known, err = false, nil
-		}
-		return err
-	})
-	if err != nil || !known || session.NextSeq*rowBytes > s.rolls.limit {
+	ends := s.rolls.ends.Load()
+	session, err := s.lookup(ctx, name)
+	if err != nil || session.No == 0 || session.NextSeq*rowBytes > s.rolls.limit {
 		return err
 	}
-	h := s.rolls.open(name, session.No, false)
+	h := s.rolls.open(name, session.No, false, ends)
 	if h == nil {
 		return nil
 	}
@@ -309,6 +305,21 @@ func (s *Store) read(ctx context.Context, name sessionName) error {
 	}
 	s.rolls.finish(h)
 	return nil
+}
+
+// lookup finds the session of a stage that is there; without a number if there is none.
+func (s *Store) lookup(ctx context.Context, name sessionName) (session stage.Session, err error) {
+	err = s.View(ctx, func(tx stage.Tx) error {
+		_, err := tx.Document(name.stage)
+		if err == nil {
+			session, err = tx.Session(name.stage, name.id)
+		}
+		if errors.Is(err, stage.ErrNoRow) {
+			return nil
+		}
+		return err
+	})
+	return session, err
 }
 
 // rowBytes is about what a row takes, with a user id of ordinary length.

@@ -124,6 +124,29 @@ func TestARollIsReadWhileItsSessionGoesOn(t *testing.T) {
 	sameAsStored(t, s, session.No, 500_000)
 }
 
+func TestNoRollIsOpenedOfWhatWasRemovedSinceItWasLookedUp(t *testing.T) {
+	t.Parallel()
+	for how, remove := range map[string]func(stage.Tx) error{
+		"the stage":  func(tx stage.Tx) error { return tx.DeleteDocument(rollStage) },
+		"everything": stage.Tx.Forget,
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			s := openAt(t, Options{})
+			fillSession(t, s, 10)
+			ends := s.rolls.ends.Load()
+			session, err := s.lookup(t.Context(), sessionName{rollStage, rollSession})
+			if err != nil || session.No == 0 {
+				t.Fatalf("looked up %+v, %v", session, err)
+			}
+			mustUpdate(t, s, remove)
+			if s.rolls.open(sessionName{rollStage, rollSession}, session.No, false, ends) != nil {
+				t.Error("a roll is opened")
+			}
+		})
+	}
+}
+
 func TestRollsMakeRoomForEachOther(t *testing.T) {
 	t.Parallel()
 	const limit = 1 << 20
