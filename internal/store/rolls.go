@@ -28,7 +28,7 @@ type rolls struct {
 	mu        sync.RWMutex
 	byName    map[sessionName]*hot
 	bySession map[int64]*hot
-	misses    map[sessionName]int // of sessions that have none
+	misses    map[sessionName]int // of sessions that have none; see miss
 
 	ends   atomic.Int64 // how often a stage, or everything, was removed
 	bytes  atomic.Int64
@@ -59,6 +59,12 @@ type wish struct{ name sessionName }
 const (
 	// wantAfter is how many pages of a session without a roll are worth reading all of it.
 	wantAfter = 3
+	// rowsOfPage is how many rows are read in the time that a page from memory
+	// saves: a roll that had to go comes back when that has been paid for.
+	rowsOfPage = 50
+	// tooLarge is how many pages more it takes to look again at a session that
+	// does not fit.
+	tooLarge = 5000
 	// maxMisses bounds how many sessions are counted at a time.
 	maxMisses = 10_000
 	scanBatch = 2000
@@ -90,7 +96,6 @@ func (s *Store) Roll(arn stage.ARN, sessionID string, q stage.ParticipantQuery) 
 	if h == nil {
 		return nil, false
 	}
-	h.used.Store(time.Now().UnixMilli())
 	var some [128]roll.Row // on the stack for an ordinary page
 	rows := h.Page(rollQuery(q), some[:0])
 	list := make([]stage.Participant, len(rows))
@@ -119,28 +124,30 @@ func toRow(p *stage.Participant) roll.Row {
 	}
 }
 
-// find gives a roll that is ready. Whoever asks for one that is not there often enough gets it made.
+// find gives a roll that is ready. Whoever asks for one that is not there often
+// enough gets it made, and has it in use from then on.
 func (r *rolls) find(name sessionName) *hot {
 	r.mu.RLock()
 	h := r.byName[name]
 	r.mu.RUnlock()
-	if h != nil && h.ready.Load() {
-		return h
-	}
 	if h == nil {
 		r.miss(name)
+		return nil
 	}
-	return nil
+	h.used.Store(time.Now().UnixMilli())
+	if !h.ready.Load() {
+		return nil
+	}
+	return h
 }
+
+// miss counts a page that had to come from the database; those that are to be
+// waited for first are counted below zero.
 
 func (r *rolls) miss(name sessionName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.misses) >= maxMisses {
-		clear(r.misses)
-	}
-	r.misses[name]++
-	if r.misses[name] < wantAfter {
+	if r.count(name, 1); r.misses[name] < wantAfter {
 		return
 	}
 	delete(r.misses, name)
@@ -225,6 +232,21 @@ func (r *rolls) weigh(h *hot) {
 	}
 }
 
+// postpone has n pages come from the database before a session is read again.
+func (r *rolls) postpone(name sessionName, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.count(name, -n)
+}
+
+// count adds to the misses of a session. The lock is held.
+func (r *rolls) count(name sessionName, n int) {
+	if len(r.misses) >= maxMisses {
+		clear(r.misses)
+	}
+	r.misses[name] += n
+}
+
 // makeRoom drops rolls, those first that nobody has looked at for longest,
 // until a tenth of the limit is free.
 func (r *rolls) makeRoom() {
@@ -242,6 +264,9 @@ func (r *rolls) makeRoom() {
 			return
 		}
 		r.drop(h)
+		if n := h.Len() / rowsOfPage; n > 0 {
+			r.postpone(h.name, n)
+		}
 	}
 }
 
@@ -292,19 +317,28 @@ func (s *Store) build(ctx context.Context, log *slog.Logger) {
 func (s *Store) read(ctx context.Context, name sessionName) error {
 	ends := s.rolls.ends.Load()
 	session, err := s.lookup(ctx, name)
-	if err != nil || session.No == 0 || session.NextSeq*rowBytes > s.rolls.limit {
+	if err != nil || session.No == 0 {
 		return err
+	}
+	if session.NextSeq > roll.MaxSeq || session.NextSeq*rowBytes > s.rolls.limit {
+		s.rolls.postpone(name, tooLarge)
+		return nil
 	}
 	h := s.rolls.open(name, session.No, false, ends)
 	if h == nil {
 		return nil
 	}
-	if err := s.scan(ctx, h); err != nil {
+	fits, err := s.scan(ctx, h, session.NextSeq)
+	switch {
+	case err != nil:
 		s.rolls.drop(h)
-		return err
+	case !fits:
+		s.rolls.drop(h)
+		s.rolls.postpone(name, tooLarge)
+	default:
+		s.rolls.finish(h)
 	}
-	s.rolls.finish(h)
-	return nil
+	return err
 }
 
 // lookup finds the session of a stage that is there; without a number if there is none.
@@ -328,8 +362,8 @@ const rowBytes = 80
 const scanParticipants = `SELECT ` + participantColumns + ` FROM participant
 	WHERE session = $1 AND seq > $2 ORDER BY session, seq LIMIT 0 + $3`
 
-// scan puts all rows of a session into its roll.
-func (s *Store) scan(ctx context.Context, h *hot) error {
+// scan puts all rows of a session into its roll; false if that will not fit.
+func (s *Store) scan(ctx context.Context, h *hot, nextSeq int64) (bool, error) {
 	for after, n := int64(0), scanBatch; n == scanBatch && after < math.MaxInt64; {
 		n = 0
 		err := s.View(ctx, func(view stage.Tx) error {
@@ -340,26 +374,47 @@ func (s *Store) scan(ctx context.Context, h *hot) error {
 				n++
 			}, h.session, after, limited(scanBatch))
 		})
-		if err != nil {
-			return err
+		if err != nil || !s.rolls.fits(h, after, nextSeq) {
+			return false, err
 		}
 	}
-	return nil
+	return true, nil
+}
+
+// fits counts what a roll takes of which the rows up to some Seq have been read,
+// and tells whether it can stay when all are: otherwise it would be read, make
+// everybody else go, go itself, and be read again.
+func (r *rolls) fits(h *hot, read, nextSeq int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.weigh(h)
+	return float64(h.size)*max(1, float64(nextSeq)/float64(max(read, 1))) <= 0.9*float64(r.limit)
 }
 
 // finish applies what was committed while the roll was read, and shows it.
 func (r *rolls) finish(h *hot) {
-	r.mu.Lock()
-	for _, row := range h.waiting {
-		h.Put(row)
+	for rows := r.waited(h); len(rows) > 0; rows = r.waited(h) {
+		for _, row := range rows {
+			h.Put(row)
+		}
 	}
-	h.waiting = nil
-	r.weigh(h)
-	h.ready.Store(true)
-	r.mu.Unlock()
 	if r.bytes.Load() > r.limit {
 		r.makeRoom()
 	}
+}
+
+// waited gives what was committed since it was asked for last. When that is
+// nothing, the roll is shown from now on.
+func (r *rolls) waited(h *hot) []roll.Row {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rows := h.waiting
+	h.waiting = nil
+	if len(rows) == 0 {
+		r.weigh(h)
+		h.ready.Store(true)
+	}
+	return rows
 }
 
 func (r *rolls) len() int {

@@ -184,6 +184,52 @@ func TestRollsMakeRoomForEachOther(t *testing.T) {
 	sameAsStored(t, s, session.No, 5000)
 }
 
+func TestASessionThatDoesNotFitIsNotReadAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	s := openAt(t, Options{RollBytes: 1 << 20})
+	session := fillSession(t, s, 1)
+	session.NextSeq = 6001
+	mustUpdate(t, s, func(tx stage.Tx) error {
+		for seq := range session.NextSeq {
+			p := nobody(session.No, seq+1)
+			p.UserID = fmt.Sprintf("%0128d", seq) // more than rows usually take
+			if err := tx.PutParticipant(p); err != nil {
+				return err
+			}
+		}
+		return tx.PutSession(&session)
+	})
+	if s.Stats().Rolls > 0 {
+		t.Fatal("the roll has a place")
+	}
+	views := s.Stats().Views
+	if err := s.read(t.Context(), sessionName{rollStage, rollSession}); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.Stats().Views - views; n > 2 {
+		t.Errorf("it took %d views to see that it does not fit", n)
+	}
+	for range 100 {
+		s.Roll(rollStage, rollSession, stage.ParticipantQuery{Limit: 1})
+	}
+	if n := len(s.rolls.wanted); n > 0 || s.Stats().Views > views+2 || s.Stats().RollBytes > 0 {
+		t.Errorf("it is wanted again %d times, of %+v", n, s.Stats())
+	}
+}
+
+func TestARollThatIsWaitedForIsInUse(t *testing.T) {
+	t.Parallel()
+	s := openAt(t, Options{})
+	session := fillSession(t, s, 10)
+	name := sessionName{rollStage, rollSession}
+	s.rolls.drop(s.rolls.byName[name])
+	h := s.rolls.open(name, session.No, false, s.rolls.ends.Load())
+	h.used.Store(0)
+	if _, hot := s.Roll(rollStage, rollSession, stage.ParticipantQuery{Limit: 1}); hot || h.used.Load() == 0 {
+		t.Errorf("shown %v, last used at %d", hot, h.used.Load())
+	}
+}
+
 func TestNoRollIsKeptWithoutMemoryForIt(t *testing.T) {
 	t.Parallel()
 	s := openAt(t, Options{RollBytes: -1})
