@@ -120,10 +120,12 @@ func (s *Store) answer(ran []*update, broken error) {
 	}
 	s.updates.Add(uint64(len(ran)))
 	s.failures.Add(uint64(failed))
-	for _, u := range ran {
+	for _, u := range ran { // the rolls first, for whoever is answered may look at everybody's facts
 		if u.err == nil {
 			s.rolls.feed(&u.change)
 		}
+	}
+	for _, u := range ran {
 		u.done <- u.err
 	}
 }

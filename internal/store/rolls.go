@@ -47,7 +47,7 @@ type hot struct {
 	name    sessionName
 	session int64
 	used    atomic.Int64 // Unix time in milliseconds of the last page
-	size    int64        // bytes when last weighed; guarded by rolls.mu
+	size    int64        // bytes when last weighed; written under rolls.mu, once ready only by the committer
 
 	ready   atomic.Bool
 	waiting []roll.Row // what was committed while the roll is read; guarded by rolls.mu
@@ -68,6 +68,8 @@ const (
 	// maxMisses bounds how many sessions are counted at a time.
 	maxMisses = 10_000
 	scanBatch = 2000
+	// hotBytes is about what a session takes beside its rows: names, places in the maps.
+	hotBytes = 1200
 )
 
 func newRolls(limit int64) *rolls {
@@ -194,19 +196,23 @@ func (r *rolls) open(name sessionName, session int64, ready bool, ends int64) *h
 }
 
 func (r *rolls) put(p *stage.Participant) {
-	if p.Seq < 1 || p.Seq > roll.MaxSeq {
-		return
-	}
 	r.mu.RLock()
 	h := r.bySession[p.Session]
 	r.mu.RUnlock()
 	if h == nil {
 		return
 	}
+	if p.Seq < 1 || p.Seq > roll.MaxSeq {
+		r.drop(h) // it would be without this one
+		return
+	}
 	if !h.ready.Load() && r.wait(h, toRow(p)) {
 		return
 	}
 	h.Put(toRow(p))
+	if h.weight() == h.size {
+		return // as most often, and nobody who looks for a roll is held up
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.weigh(h)
@@ -223,10 +229,12 @@ func (r *rolls) wait(h *hot, row roll.Row) bool {
 	return true
 }
 
+func (h *hot) weight() int64 { return hotBytes + int64(h.Bytes()) }
+
 // weigh counts what a roll takes, unless it has been dropped. The lock is held.
 func (r *rolls) weigh(h *hot) {
 	if r.bySession[h.session] == h {
-		size := int64(h.Bytes())
+		size := h.weight()
 		r.bytes.Add(size - h.size)
 		h.size = size
 	}

@@ -41,6 +41,16 @@ func fillSession(t *testing.T, s *Store, n int) stage.Session {
 	return session
 }
 
+func TestARollThatCannotHoldSomebodyIsNotShown(t *testing.T) {
+	t.Parallel()
+	s := openAt(t, Options{})
+	session := fillSession(t, s, 1)
+	mustUpdate(t, s, func(tx stage.Tx) error { return tx.PutParticipant(nobody(session.No, 1<<32)) })
+	if list, hot := s.Roll(rollStage, rollSession, stage.ParticipantQuery{Limit: 5}); hot {
+		t.Errorf("the roll is %v", list)
+	}
+}
+
 func nobody(session, seq int64) *stage.Participant {
 	return &stage.Participant{
 		Session: session, Seq: seq, ID: fmt.Sprint("p", seq), UserID: fmt.Sprint("u", seq%100), FirstJoin: time.UnixMilli(seq),
@@ -145,6 +155,52 @@ func TestNoRollIsOpenedOfWhatWasRemovedSinceItWasLookedUp(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestNobodyIsAnsweredBeforeTheRollsShowTheWholeCommit(t *testing.T) {
+	t.Parallel()
+	s := openAt(t, Options{})
+	session := fillSession(t, s, 1)
+	done := make(chan error) // without room, so the committer waits here for its first caller
+	first, second := &update{done: done}, &update{done: make(chan error, 1)}
+	for seq := range int64(1000) {
+		second.change.put = append(second.change.put, *nobody(session.No, seq+2))
+	}
+	go s.answer([]*update{first, second}, nil)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if list, _ := s.Roll(rollStage, rollSession, stage.ParticipantQuery{Limit: 2000}); len(list) != 1001 {
+		t.Errorf("the first is answered when the roll has %d rows", len(list))
+	}
+	<-second.done
+}
+
+func TestSmallSessionsTakeNoMoreMemoryThanIsCounted(t *testing.T) {
+	r := newRolls(1 << 40)
+	const sessions = 5000
+	before := heap()
+	for no := range int64(sessions) {
+		arn := rollStage
+		arn.ID = fmt.Sprintf("stage%07d", no)
+		p := nobody(no, 1)
+		p.UserID = "a-user-id-of-thirty-six-bytes-000000"
+		r.feed(&change{
+			opened: []stage.Session{{No: no, Stage: arn, ID: fmt.Sprintf("st-%013d", no)}},
+			put:    []stage.Participant{*p},
+		})
+	}
+	took, counted := heap()-before, r.bytes.Load()
+	if took > counted*11/10 || counted > took*3/2 {
+		t.Errorf("%d sessions take %d bytes, counted are %d", r.len(), took, counted)
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 func TestRollsMakeRoomForEachOther(t *testing.T) {
