@@ -4,7 +4,7 @@ package roll
 // newest, and each row its neighbours.
 
 // chain puts a row into the chain of its user id. Rows usually come in order,
-// so its place is at the front; it is looked for from there.
+// so its place is at the front.
 func (r *Roll) chain(seq uint32) {
 	b, i := r.at(seq)
 	_, userID := b.text(i)
@@ -15,16 +15,34 @@ func (r *Roll) chain(seq uint32) {
 		r.users.add(hash, seq)
 		return
 	}
-	newer, older := uint32(none), uint32(*head)
-	for older > seq {
-		ob, oi := r.at(older)
-		newer, older = older, ob.rows[oi].older
-	}
+	newer, older := r.around(seq, uint32(*head), r.has(string(userID)))
 	r.link(newer, seq)
 	r.link(seq, older)
 	if newer == none {
 		*head = entry(hash, seq)
 	}
+}
+
+// around finds the place of seq, which is not in it, in the chain with this
+// head. It is looked for from the head down and, at the same pace, among the
+// rows from seq up: a long chain is mostly dense, so one of the ways is short.
+func (r *Roll) around(seq, head uint32, of func(seq uint32) bool) (newer, older uint32) {
+	older = head
+	for near := seq + 1; older > seq; near++ {
+		if r.there(near) && of(near) {
+			b, i := r.at(near)
+			return near, b.rows[i].older
+		}
+		b, i := r.at(older)
+		newer, older = older, b.rows[i].older
+	}
+	return newer, older
+}
+
+// there tells whether there is such a row.
+func (r *Roll) there(seq uint32) bool {
+	n := int(seq / blockRows)
+	return n < len(r.blocks) && r.blocks[n] != nil && r.blocks[n].rows[seq%blockRows].flags != absent
 }
 
 // unchain takes a row out of the chain of its user id.
@@ -68,22 +86,17 @@ func (r *Roll) has(userID string) func(seq uint32) bool {
 
 // firstOf gives the newest row of a user id below a bound. A page token is
 // where the last page ended, so the bound is a row of the chain itself unless
-// its user id has changed since; only then is the chain walked.
+// its user id has changed since; only then is its place looked for.
 func (r *Roll) firstOf(userID string, before uint32) (uint32, bool) {
 	has := r.has(userID)
-	if int(before/blockRows) < len(r.blocks) && r.blocks[before/blockRows] != nil {
-		if b, i := r.at(before); b.rows[i].flags != absent && has(before) {
-			return b.rows[i].older, b.rows[i].older != none
-		}
+	if r.there(before) && has(before) {
+		b, i := r.at(before)
+		return b.rows[i].older, b.rows[i].older != none
 	}
 	head, ok := r.users.find(r.users.hash(userID), has)
 	if !ok {
 		return none, false
 	}
-	seq := uint32(*head)
-	for seq >= before && seq != none {
-		b, i := r.at(seq)
-		seq = b.rows[i].older
-	}
+	_, seq := r.around(before, uint32(*head), has)
 	return seq, seq != none
 }

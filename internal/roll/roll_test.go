@@ -2,6 +2,7 @@ package roll
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -90,7 +91,7 @@ func TestPagesAreThoseOfANaiveListWhateverHappens(t *testing.T) {
 		r := New()
 		for i := range 3000 {
 			r.Put(h.step())
-			if i%3 > 0 {
+			if i%10 > 0 {
 				continue
 			}
 			q := h.query()
@@ -122,6 +123,127 @@ func TestRowsOfThousandsOfUserIDsAreFoundByThem(t *testing.T) {
 	}
 }
 
+func TestSomebodyWhoseUserIDChangesIsFoundInALongChainAtOnce(t *testing.T) {
+	t.Parallel()
+	const n = 100_000
+	r := New()
+	for seq := range int64(n) {
+		r.Put(Row{Seq: seq + 1, UserID: "all"})
+	}
+	for _, seq := range []uint32{1, 2, blockRows, n / 2, n - 1, n} {
+		r.Put(Row{Seq: int64(seq), UserID: "other"})
+		rows := r.Page(Query{UserID: new("all"), Before: int64(seq), Limit: 1}, nil)
+		if len(rows) != min(1, int(seq)-1) || seq > 1 && rows[0].Seq != int64(seq)-1 {
+			t.Errorf("below %d, who has gone from the chain, there is %v", seq, rows)
+		}
+		looked := 0
+		head, _ := r.users.find(r.users.hash("all"), r.has("all"))
+		r.around(seq, uint32(*head), func(near uint32) bool { looked++; return r.has("all")(near) })
+		if looked > 3 {
+			t.Errorf("the place of %d is found after looking at %d rows", seq, looked)
+		}
+		r.Put(Row{Seq: int64(seq), UserID: "all"})
+	}
+	if rows := r.Page(Query{UserID: new("all"), Limit: 2 * n}, nil); len(rows) != n {
+		t.Errorf("the chain has %d rows", len(rows))
+	}
+}
+
+func TestPagesGoOnAcrossEveryBoundary(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("three hundred thousand rows")
+	}
+	const n = wordBits*wordBits*wordBits + 300
+	r := New()
+	for seq := range int64(n) {
+		r.Put(Row{Seq: seq + 1, UserID: "u", Connected: seq%2 == 0, Recording: 5})
+	}
+	for _, at := range []int64{1, 2, wordBits, blockRows, wordBits * wordBits, wordBits * wordBits * wordBits, n, n + 1, 1 << 31, math.MaxUint32, 1 << 32, math.MaxInt64} {
+		for before := at - 2; before > 0 && before <= at+2; before++ {
+			top := min(before-1, n)
+			for _, q := range []Query{{}, {UserID: new("u")}, {Recording: new(uint8(5))}} {
+				q.Before, q.Limit = before, 3
+				if rows := r.Page(q, nil); len(rows) != int(min(3, top)) || top > 0 && rows[0].Seq != top || top > 2 && rows[2].Seq != top-2 {
+					t.Errorf("%+v: %v", q, rows)
+				}
+			}
+			q := Query{Before: before, Limit: 1, Connected: new(true)}
+			if rows := r.Page(q, nil); top > 0 && rows[0].Seq != top-(top+1)%2 {
+				t.Errorf("%+v: %v", q, rows)
+			}
+		}
+	}
+}
+
+// TestAWalkOfAUserIDIsTrueWhileUserIDsChange walks with the tokens that callers
+// get, the last row of each page, which may be another's when it is used.
+func TestAWalkOfAUserIDIsTrueWhileUserIDsChange(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 9))
+	ids := []string{"", "ann", "bob"}
+	for range 200 {
+		r, all := New(), naive{}
+		put := func(row Row) { r.Put(row); all[row.Seq] = row }
+		for seq := int64(1); seq < 150; seq += 1 + rng.Int64N(3) {
+			put(Row{Seq: seq, UserID: ids[rng.IntN(3)]})
+		}
+		for q := (Query{UserID: new(ids[rng.IntN(3)]), Limit: 5}); ; {
+			rows := r.Page(q, nil)
+			if want := all.page(q); !slices.Equal(rows, want) {
+				t.Fatalf("%+v:\n got %v\nwant %v", q, rows, want)
+			}
+			if len(rows) == 0 {
+				break
+			}
+			q.Before = rows[len(rows)-1].Seq
+			put(Row{Seq: q.Before, UserID: ids[rng.IntN(3)]}) // the token's own row
+			for _, row := range rows[:rng.IntN(len(rows))] {
+				put(Row{Seq: row.Seq, UserID: ids[rng.IntN(3)]})
+			}
+			put(Row{Seq: 1 + rng.Int64N(q.Before), UserID: ids[rng.IntN(3)]})
+		}
+	}
+}
+
+// TestAUsersTableAlwaysHasAFreeEntry looks at what ends every search.
+func TestAUsersTableAlwaysHasAFreeEntry(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(4, 4))
+	r := New()
+	for i := range int64(60_000) {
+		r.Put(Row{Seq: 1 + rng.Int64N(1+i/4), UserID: fmt.Sprint(i)}) // nearly every entry is gone soon
+		if i%1000 > 0 {
+			continue
+		}
+		bytes := 0
+		for _, p := range r.users.parts {
+			free, live := 0, 0
+			for _, e := range p.entries {
+				switch {
+				case e == 0:
+					free++
+				case e > gone:
+					live++
+				}
+			}
+			if len(p.entries) > 0 && free*4 < len(p.entries) || p.used != len(p.entries)-free {
+				t.Fatalf("step %d: %d of %d entries are free, %d have somebody, used says %d", i, free, len(p.entries), live, p.used)
+			}
+			bytes += 8 * len(p.entries)
+		}
+		if len(r.users.parts) > 1 {
+			bytes += 32 * manyParts
+		}
+		if bytes != r.users.bytes {
+			t.Fatalf("step %d: %d bytes, counted are %d", i, bytes, r.users.bytes)
+		}
+	}
+	if len(r.users.parts) == 1 {
+		t.Error("the table has not been split")
+	}
+}
+
 func TestTextsThatChangeForEverDoNotFillTheMemory(t *testing.T) {
 	t.Parallel()
 	r := New()
@@ -129,13 +251,13 @@ func TestTextsThatChangeForEverDoNotFillTheMemory(t *testing.T) {
 		r.Put(Row{Seq: i + 1, ID: fmt.Sprint("p", i), UserID: "first"})
 	}
 	before := r.Bytes()
-	for i := range 200_000 {
+	for i := range 50_000 {
 		r.Put(Row{Seq: int64(i%100) + 1, ID: fmt.Sprint("p", i%100), UserID: fmt.Sprint("user ", i)})
 	}
 	if after := r.Bytes(); after > before+64<<10 {
 		t.Errorf("%d bytes have become %d", before, after)
 	}
-	if rows := r.Page(Query{UserID: new("user 199999"), Limit: 2}, nil); len(rows) != 1 || rows[0].ID != "p99" {
+	if rows := r.Page(Query{UserID: new("user 49999"), Limit: 2}, nil); len(rows) != 1 || rows[0].ID != "p99" {
 		t.Errorf("the last one is %v", rows)
 	}
 }
