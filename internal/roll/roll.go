@@ -154,8 +154,8 @@ func (r *Roll) Page(q Query, rows []Row) []Row {
 // first gives the first row of a page.
 func (r *Roll) first(q Query) (uint32, bool) {
 	before := uint32(math.MaxUint32)
-	if q.Before > 0 && q.Before < math.MaxUint32 {
-		before = uint32(q.Before)
+	if q.Before != 0 && q.Before < math.MaxUint32 {
+		before = uint32(max(q.Before, 0))
 	}
 	if q.UserID == nil {
 		return r.set(q).below(before)

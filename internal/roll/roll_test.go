@@ -176,6 +176,18 @@ func TestPagesGoOnAcrossEveryBoundary(t *testing.T) {
 	}
 }
 
+func TestNobodyIsBelowANegativeBound(t *testing.T) {
+	t.Parallel()
+	r := New()
+	r.Put(Row{Seq: 1, UserID: "u"})
+	for _, q := range []Query{{}, {UserID: new("u")}, {Connected: new(false)}} {
+		q.Before, q.Limit = -1, 1
+		if rows := r.Page(q, nil); len(rows) > 0 {
+			t.Errorf("%+v: %v", q, rows)
+		}
+	}
+}
+
 // TestAWalkOfAUserIDIsTrueWhileUserIDsChange walks with the tokens that callers
 // get, the last row of each page, which may be another's when it is used.
 func TestAWalkOfAUserIDIsTrueWhileUserIDsChange(t *testing.T) {
