@@ -45,7 +45,7 @@ func appendText(to []byte, text string) []byte {
 // rewrite gives a row other texts.
 func (b *block) rewrite(i int, id, userID string) {
 	oldID, oldUserID := b.text(i)
-	b.unused += len(oldID) + len(oldUserID)
+	b.unused += len(oldID) + len(oldUserID) + 2 // and the two lengths
 	b.write(i, id, userID)
 	if b.unused > 4096 && b.unused > len(b.words)/2 {
 		b.tidy()

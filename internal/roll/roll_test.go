@@ -274,6 +274,17 @@ func TestTextsThatChangeForEverDoNotFillTheMemory(t *testing.T) {
 	}
 }
 
+func TestShortTextsThatChangeForEverDoNotFillTheMemory(t *testing.T) {
+	t.Parallel()
+	r := New()
+	for i := range 100_000 {
+		r.Put(Row{Seq: 1, UserID: []string{"", "u"}[i%2]})
+	}
+	if bytes := r.Bytes(); bytes > 64<<10 {
+		t.Errorf("one row takes %d bytes", bytes)
+	}
+}
+
 func TestAPageIsReadWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	r := New()
