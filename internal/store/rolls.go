@@ -145,7 +145,6 @@ func (r *rolls) find(name sessionName) *hot {
 
 // miss counts a page that had to come from the database; those that are to be
 // waited for first are counted below zero.
-
 func (r *rolls) miss(name sessionName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -255,19 +254,23 @@ func (r *rolls) count(name sessionName, n int) {
 	r.misses[name] += n
 }
 
-// makeRoom drops rolls, those first that nobody has looked at for longest,
-// until a tenth of the limit is free.
+// makeRoom drops rolls until a tenth of the limit is free: those first that can
+// never leave it free, then those that nobody has looked at for longest.
 func (r *rolls) makeRoom() {
 	r.mu.RLock()
-	var all []*hot
+	var all, large []*hot
 	for _, h := range r.bySession {
-		if h.ready.Load() {
+		switch {
+		case !h.ready.Load():
+		case h.size > r.limit/10*9:
+			large = append(large, h)
+		default:
 			all = append(all, h)
 		}
 	}
 	r.mu.RUnlock()
 	slices.SortFunc(all, func(a, b *hot) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
-	for _, h := range all {
+	for _, h := range append(large, all...) {
 		if r.bytes.Load() <= r.limit/10*9 {
 			return
 		}

@@ -240,6 +240,31 @@ func TestRollsMakeRoomForEachOther(t *testing.T) {
 	sameAsStored(t, s, session.No, 1000)
 }
 
+func TestASessionThatGetsTooLargeGoesItself(t *testing.T) {
+	t.Parallel()
+	s := openAt(t, Options{RollBytes: 100 << 10})
+	fillSession(t, s, 10)
+	large := stage.Session{Stage: rollStage, ID: "st-another567890", Started: time.UnixMilli(1), Ended: time.UnixMilli(2), NextSeq: 1}
+	for next := int64(1); large.No == 0 || s.rolls.len() > 1; {
+		mustUpdate(t, s, func(tx stage.Tx) error {
+			if large.No == 0 {
+				if err := tx.PutSession(&large); err != nil {
+					return err
+				}
+			}
+			for end := next + 125; next < end; next++ {
+				if err := tx.PutParticipant(nobody(large.No, next)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if _, hot := s.Roll(rollStage, rollSession, stage.ParticipantQuery{Limit: 1}); !hot {
+		t.Error("the small one had to go")
+	}
+}
+
 func TestASessionThatDoesNotFitIsNotReadAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	s := openAt(t, Options{RollBytes: 1 << 20})
