@@ -249,6 +249,8 @@ func TestACreateWithTagsNeedsTagResourceAsWell(t *testing.T) {
 		"because no identity-based policy allows the ivs:TagResource action")
 	w.may(statement("Allow", "ivs:CreateStage", "*", ""), statement("Allow", "ivs:TagResource", "*", `{"StringEquals":{"aws:RequestTag/team":"radio"}}`))
 	w.wantStatus(create(`{"team":"radio"}`), 200)
+	w.wantStatus(create(`{"Team":"radio"}`), 200)
+	w.wantStatus(create(`{"team":"Radio"}`), 403)
 	w.wantStatus(create(`{"team":"tv"}`), 403)
 }
 
