@@ -164,7 +164,7 @@ func (q *policyQuestion) requests(now time.Time) []iam.Request {
 		}
 		for _, resource := range resources {
 			all = append(all, iam.Request{Action: action, Resource: resource, Context: func(key string) ([]string, bool) {
-				if values, ok := q.context[key]; ok {
+				if values, ok := iam.Find(q.context, key); ok {
 					return values, true
 				}
 				values := q.implied(key, resource, now)

@@ -103,7 +103,8 @@ func canonicalKey(key string) string {
 }
 
 // ContextKey spells a condition key as the AWS documentation does, and tells
-// whether requests to this server may have it. Case matters only in keys of tags.
+// whether requests to this server may have it. What follows aws:RequestTag/ and
+// aws:ResourceTag/ stays as it is; [Find] compares it in any case.
 func ContextKey(name string) (key string, provided bool) {
 	key = canonicalKey(name)
 	return key, isProvided(key)
@@ -114,4 +115,22 @@ func isProvided(key string) bool {
 	return slices.Contains(contextKeys, key) || slices.ContainsFunc(tagKeys, func(known string) bool {
 		return strings.HasPrefix(key, known) && len(key) > len(known)
 	})
+}
+
+// Find looks up what a condition names, a condition key or the tag in one, whose case
+// does not matter in AWS:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourcetag
+// Of several that differ in nothing else, which AWS leaves open, it takes the one
+// spelt like this, else the first in order.
+func Find[V any](named map[string]V, name string) (value V, known bool) {
+	if value, known = named[name]; known {
+		return value, true
+	}
+	first := ""
+	for n, v := range named {
+		if strings.EqualFold(n, name) && (!known || n < first) {
+			value, first, known = v, n, true
+		}
+	}
+	return value, known
 }

@@ -72,6 +72,11 @@ func parse(text []byte, d Defaults, open func(string) ([]byte, error)) (*Plan, e
 func (p *parser) place(m members, account, region *string) {
 	*account, *region = p.defaults.Account, p.defaults.Region
 	m["account"] = text(account, "account", accountForm.MatchString, anAccount)
+	if among := p.defaults.Regions; len(among) > 0 {
+		allowed := "one that requests may name: " + strings.Join(among, ", ")
+		m["region"] = text(region, "region", func(v string) bool { return slices.Contains(among, v) }, allowed)
+		return
+	}
 	m["region"] = text(region, "region", regionForm.MatchString, aRegion)
 }
 

@@ -158,6 +158,19 @@ func TestAMistakeIsToldWithItsLineAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestASeedKeepsToTheRegionsThatRequestsMayName(t *testing.T) {
+	t.Parallel()
+	d := defaults
+	d.Regions = []string{"us-east-1", "eu-west-1"}
+	if p, err := parse([]byte("stages:\n- name: a\n- {name: b, region: eu-west-1}\n"), d, nil); err != nil || len(p.Stages) != 2 {
+		t.Errorf("got %+v, %v", p, err)
+	}
+	_, err := parse([]byte("stages:\n- name: a\n- {name: b, region: eu-west-2}\n"), d, nil)
+	if want := `line 3: region is "eu-west-2"; it must be one that requests may name: us-east-1, eu-west-1`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestAFewLinesCannotAskForMoreThanAServerCanBear(t *testing.T) {
 	t.Parallel()
 	text := "stages:\n- name: a\n  tokens: &t [" + strings.Repeat("{},", 9000) + "{}]\n"

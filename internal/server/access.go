@@ -31,6 +31,7 @@ func (s *Server) openAccess(context.Context) (err error) {
 func (s *Server) verifier() *sigv4.Verifier {
 	return &sigv4.Verifier{
 		Service:        "ivs",
+		Regions:        s.cfg.Regions,
 		Window:         s.cfg.ClockSkew,
 		Host:           s.public.Host,
 		AnyCredentials: s.cfg.Dev,

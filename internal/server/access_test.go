@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/netip"
 	"path/filepath"
@@ -98,6 +99,35 @@ func TestWithDevAKnownKeyKeepsItsAccountAndPolicies(t *testing.T) {
 	for id, account := range map[string]string{"test": s.Config.Account, "333333333333": "333333333333"} {
 		if arn, code := create(t.Context(), s, sigv4.Key{AccessKeyID: id, Secret: "x"}); !strings.Contains(arn, ":"+account+":") {
 			t.Errorf("the unknown key %s: %q %s", id, arn, code)
+		}
+	}
+}
+
+func TestRequestsNameOnlyTheRegionsOfTheSetting(t *testing.T) {
+	t.Parallel()
+	for _, dev := range []bool{false, true} {
+		s := servertest.Start(t, func(c *server.Config) {
+			c.Dev, c.Regions = dev, []string{"eu-north-1", c.Region}
+		})
+		credentials := s.Credentials()
+		key := sigv4.Key{AccessKeyID: credentials.AccessKeyID, Secret: credentials.SecretAccessKey}
+		for region, want := range map[string]int{s.Config.Region: 200, "eu-north-1": 200, "eu-north-2": 403} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"/ListStages", strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sigv4.Sign(r, []byte("{}"), key, region, "ivs", time.Now())
+			resp, err := s.Client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := io.ReadAll(resp.Body)
+			if resp.Body.Close(); err != nil || resp.StatusCode != want {
+				t.Errorf("%s with dev %v: %s %s, %v, want %d", region, dev, resp.Status, text, err, want)
+			}
+			if want != 200 && !strings.Contains(string(text), "Credential should be scoped to a valid region, not 'eu-north-2'.") {
+				t.Errorf("the refusal is %s", text)
+			}
 		}
 	}
 }

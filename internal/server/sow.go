@@ -16,7 +16,7 @@ import (
 func (s *Server) openSeed(context.Context) (err error) {
 	s.plan = new(seed.Plan)
 	if s.cfg.Seed != "" {
-		s.plan, err = seed.Load(s.cfg.Seed, seed.Defaults{Account: s.cfg.Account, Region: s.cfg.Region})
+		s.plan, err = seed.Load(s.cfg.Seed, seed.Defaults{Account: s.cfg.Account, Region: s.cfg.Region, Regions: s.cfg.Regions})
 	}
 	return err
 }
