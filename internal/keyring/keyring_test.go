@@ -285,6 +285,16 @@ func TestASuccessorHasTheSameRightsAndAsLongALife(t *testing.T) {
 	}
 }
 
+func TestASuccessorOfAKeyOfUnknownAgeEndsWhenThatHadTo(t *testing.T) {
+	t.Parallel()
+	old, end := newKey(t), noon.Add(48*time.Hour)
+	old.Created, old.Expires = time.Time{}, end
+	next, err := old.Rotate(noon, time.Hour)
+	if err != nil || !next.Expires.Equal(end) || !old.Expires.Equal(noon.Add(time.Hour)) {
+		t.Errorf("the successor ends at %v, the old one at %v, %v", next.Expires, old.Expires, err)
+	}
+}
+
 func TestARunningBookNoticesChangesOfItsFile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
