@@ -130,6 +130,20 @@ func TestABadPolicyIsRefusedWithItsLineAndTheReason(t *testing.T) {
 	}
 }
 
+func TestLinesAreThoseOfTheFileThatADocumentStandsIn(t *testing.T) {
+	t.Parallel()
+	for document, want := range map[string]string{
+		"{\n\"Statements\": []}":                             `policy p, line 11: there is no element "Statements"`,
+		"{\n\"Statement\": ]":                                "policy p, line 11: this is not JSON",
+		"{\"Statement\": {\"Sid\": \"a\",\n\"Sid\": \"b\"}}": `policy p, line 11: "Sid" is here twice, first in line 10`,
+		"{\n" + strings.Repeat("x", 7000):                    "policy p, line 11: the document has more than",
+	} {
+		if _, err := ParseAt("p", []byte(document), 10); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%.40s\n got %v\nwant %s", document, err, want)
+		}
+	}
+}
+
 func TestWhiteSpaceDoesNotCountAgainstTheSize(t *testing.T) {
 	t.Parallel()
 	spread := strings.ReplaceAll(whole(`"Effect": "Allow", "Action": "*", "Resource": "*"`), " ", strings.Repeat(" \t\r\n", 1000))
