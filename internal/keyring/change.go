@@ -56,7 +56,7 @@ func read(path string) ([]Key, fs.FileInfo, error) {
 // Change reads the keys of a file, has change work on them and writes what it
 // returns, all before any other Change of the file begins. When it returns
 // without an error the change is durable. An error of change leaves the file as
-// it was. Keys that ended long ago are forgotten on the way.
+// it was, and so does a change that Read would not read. Keys that ended long ago are forgotten on the way.
 func Change(ctx context.Context, path string, now time.Time, change func([]Key) ([]Key, error)) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -79,6 +79,9 @@ func Change(ctx context.Context, path string, now time.Time, change func([]Key) 
 		return errFull
 	}
 	data, err := format(keys)
+	if err == nil {
+		_, err = parse(path, data) // a file that nobody can read would end all keys at the next start
+	}
 	if err == nil {
 		err = replace(path, data)
 	}

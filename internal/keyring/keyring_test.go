@@ -95,6 +95,92 @@ func compact(t *testing.T, k Key) Key {
 	return k
 }
 
+// The policies are within the bounds, but would not be with a line for each value or
+// an escape for each <.
+func TestAPolicyThatIsRightCanBeKept(t *testing.T) {
+	t.Parallel()
+	numbers := strings.TrimSuffix(strings.Repeat("1,", 2900), ",")
+	for _, condition := range []string{
+		`{"NumericEquals":{"aws:EpochTime":[` + numbers + `]}}`,
+		`{"StringEquals":{"aws:username":"` + strings.Repeat("<&>", 1900) + `"}}`,
+	} {
+		document := `{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":` + condition + `}}`
+		k, err := New(Key{Account: "123456789012", Policies: []Policy{{Name: "long", Document: json.RawMessage(document)}}}, noon, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := newPath(t)
+		put(t, path, k)
+		keys, err := Read(path)
+		if err != nil || string(keys[0].Policies[0].Document) != document {
+			t.Errorf("with %.60s it is read as another one, %v", condition, err)
+		}
+	}
+}
+
+func TestWhatCouldNotBeReadIsNotWritten(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	k := newKey(t)
+	put(t, path, k)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spoil := range []func(*Key){
+		func(*Key) {}, // the id is there twice
+		func(k *Key) { k.ID, k.Account = "AKIABBBBBBBBBBBBBBBB", "12" },
+		func(k *Key) {
+			k.ID, k.Policies = "AKIABBBBBBBBBBBBBBBB", []Policy{{Name: "p", Document: json.RawMessage(`{}`)}}
+		},
+	} {
+		bad := k
+		spoil(&bad)
+		err := Change(t.Context(), path, noon, func(keys []Key) ([]Key, error) { return append(keys, bad), nil })
+		if err == nil || strings.Contains(err.Error(), k.Secret) {
+			t.Errorf("%s is written: %v", bad, err)
+		}
+		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+			t.Errorf("the file has changed, %v", err)
+		}
+	}
+}
+
+func TestTheFileIsForPeopleAndADocumentInItALine(t *testing.T) {
+	t.Parallel()
+	k := Key{ID: "AKIAAAAAAAAAAAAAAAAA", Secret: "a-secret-for-{tests}", Account: "123456789012", Name: "ann", Policies: []Policy{
+		{Name: "IVSReadOnlyAccess"}, {Name: "own", Document: json.RawMessage(`{ "Statement": ["a\\\"]", "<,"] }`)},
+	}}
+	bare := Key{ID: "AKIABBBBBBBBBBBBBBBB", Account: "123456789012", Name: "bob", Revoked: noon}
+	got, err := format([]Key{k, bare})
+	const want = `{
+  "version": 1,
+  "keys": [
+    {
+      "accessKeyId": "AKIAAAAAAAAAAAAAAAAA",
+      "secretAccessKey": "a-secret-for-{tests}",
+      "account": "123456789012",
+      "name": "ann",
+      "policies": [
+        "IVSReadOnlyAccess",
+        {"name":"own","document":{"Statement":["a\\\"]","<,"]}}
+      ]
+    },
+    {
+      "accessKeyId": "AKIABBBBBBBBBBBBBBBB",
+      "account": "123456789012",
+      "name": "bob",
+      "policies": [],
+      "revoked": "2026-01-02T12:00:00Z"
+    }
+  ]
+}
+`
+	if err != nil || string(got) != want {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
 func TestOnlyTheOwnerCanReadTheFile(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
