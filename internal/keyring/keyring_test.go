@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -340,6 +341,67 @@ func TestKeysThatEndedLongAgoAreForgotten(t *testing.T) {
 		if got := left(noon.Add(c.after)); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("after %v: %v, want %v", c.after, got, c.want)
 		}
+	}
+}
+
+// crowd is n keys, made from one without the cost of new ones.
+func crowd(n int, like Key, prefix string) []Key {
+	keys := make([]Key, n)
+	for i := range keys {
+		keys[i] = like
+		keys[i].ID = fmt.Sprintf("%s%012d", prefix, i)
+	}
+	return keys
+}
+
+func TestOnlyKeysThatWorkFillTheFile(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	active := Key{Secret: "a-secret-for-tests", Account: "123456789012", Name: "a"}
+	temporary, expired, revoked := active, active, active
+	temporary.SessionToken, temporary.Expires = "token", noon.Add(-time.Minute)
+	expired.Expires = noon.Add(-time.Hour)
+	revoked.Revoke(noon.Add(-2 * time.Hour))
+	all := append(crowd(1, revoked, "AKIAREVO"), crowd(2, expired, "AKIAEXPI")...)
+	all[1].Expires = noon.Add(-time.Second)
+	guests := crowd(3, temporary, "ASIATEMP")
+	guests[0].Expires = noon
+	all = append(append(all, guests...), crowd(maxKeys-6, active, "AKIALIVE")...)
+	put(t, path, all...)
+	for i, want := range []string{guests[1].ID, guests[2].ID, guests[0].ID, all[0].ID, all[2].ID, all[1].ID} {
+		more := crowd(1, active, "AKIAMORE")
+		more[0].ID = fmt.Sprintf("AKIAMORE%012d", i)
+		put(t, path, more...)
+		keys, err := Read(path)
+		if err != nil || len(keys) != maxKeys || keys[maxKeys-1].ID != more[0].ID {
+			t.Fatalf("%d keys are there, %v", len(keys), err)
+		}
+		if slices.ContainsFunc(keys, func(k Key) bool { return k.ID == want }) || keys[0].ID != all[0].ID && i < 3 {
+			t.Errorf("change %d has forgotten another one than %s", i, want)
+		}
+	}
+	err := Change(t.Context(), path, noon, func(keys []Key) ([]Key, error) { return append(keys, crowd(1, active, "AKIATOOM")...), nil })
+	if !errors.Is(err, errFull) {
+		t.Errorf("one more key that works: %v", err)
+	}
+}
+
+func TestEndedKeysGiveTheirBytesToOthers(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	document := strings.Replace(allowAll, `"*"`, `"arn:aws:ivs:*:*:stage/`+strings.Repeat("🎤", 5900)+`"`, 1) // 24 KB
+	guest := Key{Secret: "a-secret-for-tests", SessionToken: "token", Account: "123456789012", Name: "a", Expires: noon, Policies: []Policy{{Name: "long", Document: json.RawMessage(document)}}}
+	put(t, path, crowd(150, guest, "ASIATEMP")...)
+	next := guest
+	next.Expires = noon.Add(time.Hour)
+	put(t, path, crowd(80, next, "ASIANEXT")...)
+	keys, err := Read(path)
+	if err != nil || len(keys) < 150 || len(keys) == 230 || keys[len(keys)-80].ID != "ASIANEXT000000000000" {
+		t.Errorf("%d keys are there, %v", len(keys), err)
+	}
+	err = Change(t.Context(), path, noon, func(keys []Key) ([]Key, error) { return append(keys, crowd(100, next, "ASIATOOM")...), nil })
+	if !errors.Is(err, errTooLong) {
+		t.Errorf("more than there is room for: %v", err)
 	}
 }
 
