@@ -102,6 +102,20 @@ func TestOperationsAreAuthorizedAgainstTheResourcesOfTheReference(t *testing.T) 
 	}
 }
 
+func TestWhoTriesOutAPolicyIsToldWhatACreateWithTagsTags(t *testing.T) {
+	t.Parallel()
+	for _, op := range table() {
+		want := ""
+		tags := slices.ContainsFunc(compileInput(op.input).fields, func(f field) bool { return f.name == "tags" })
+		if op.about != "" && tags {
+			want = "arn:aws:ivs:eu-west-1:123456789012:" + op.about + "/*"
+		}
+		if got := iam.TaggedBy("IVS:"+op.name, "eu-west-1", "123456789012"); got != want {
+			t.Errorf("%s with tags tags %q, want %q", op.name, got, want)
+		}
+	}
+}
+
 // namers are the members of a shape that name resources.
 func namers(at string, s *shape) (members []string) {
 	switch {

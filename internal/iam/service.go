@@ -71,10 +71,36 @@ var operations = []operation{
 func ResourceOf(action, region, account string) string {
 	for _, o := range operations {
 		if strings.EqualFold(action, "ivs:"+o.name) && len(o.about) < len(taggable) && o.about[0] != "" {
-			return "arn:aws:ivs:" + region + ":" + account + ":" + o.about[0] + "/*"
+			return allOf(o.about[0], region, account)
 		}
 	}
 	return "*"
+}
+
+// makers are the operations that make something and can give it tags, with its type.
+var makers = map[string]string{
+	"CreateEncoderConfiguration": "encoder-configuration",
+	"CreateIngestConfiguration":  "ingest-configuration",
+	"CreateStage":                "stage",
+	"CreateStorageConfiguration": "storage-configuration",
+	"ImportPublicKey":            "public-key",
+	"StartComposition":           "composition",
+}
+
+// TaggedBy is the resource on which ivs:TagResource is asked for as well when a
+// request for the action has tags: all of the type that it makes, as an ARN, or ""
+// if it makes nothing that can have tags.
+func TaggedBy(action, region, account string) string {
+	for name, typ := range makers {
+		if strings.EqualFold(action, "ivs:"+name) {
+			return allOf(typ, region, account)
+		}
+	}
+	return ""
+}
+
+func allOf(typ, region, account string) string {
+	return "arn:aws:ivs:" + region + ":" + account + ":" + typ + "/*"
 }
 
 // tagKeys are the condition keys that end in the key of a tag.

@@ -32,9 +32,9 @@ type writtenGrant Policy
 
 func (g writtenGrant) MarshalJSON() ([]byte, error) {
 	if g.Document == nil {
-		return json.Marshal(g.Name)
+		return encode(g.Name)
 	}
-	return json.Marshal(struct {
+	return encode(struct {
 		Name     string          `json:"name"`
 		Document json.RawMessage `json:"document"`
 	}(g))
@@ -69,16 +69,18 @@ func format(keys []Key) ([]byte, error) {
 		}
 		file.Keys = append(file.Keys, w)
 	}
-	var buf bytes.Buffer
-	e := json.NewEncoder(&buf)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(file)
-	if err == nil && buf.Len() > maxFile {
-		err = fmt.Errorf("the file of the keys would have more than %d bytes", maxFile)
+	compact, err := encode(file)
+	if err != nil {
+		return nil, err
 	}
-	return buf.Bytes(), err
+	data := lay(compact)
+	if len(data) > maxFile {
+		return nil, errTooLong
+	}
+	return data, nil
 }
+
+var errTooLong = fmt.Errorf("the file of the keys would have more than %d bytes", maxFile)
 
 // source is a file that is being read.
 type source struct {

@@ -11,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"callboard/internal/iam"
 	"callboard/internal/keyring"
 	"callboard/internal/stage"
 	"callboard/internal/token"
@@ -248,10 +249,11 @@ func (p *parser) policy(n *yaml.Node, k *keyring.Key) error {
 		return nil
 	}
 	policy := keyring.Policy{Name: fmt.Sprintf("policy-%d", len(k.Policies)+1)}
-	file := ""
+	file, line := "", 0
 	err := mapping(n, "a policy", members{
 		"name": text(&policy.Name, "name", func(v string) bool { return v != "" }, "text"),
 		"document": func(n *yaml.Node) (err error) {
+			line = n.Line
 			policy.Document, err = toJSON(n)
 			return err
 		},
@@ -267,6 +269,8 @@ func (p *parser) policy(n *yaml.Node, k *keyring.Key) error {
 		if policy.Document, err = p.open(file); err != nil {
 			return wrong(n, "the policy cannot be read: %v", err)
 		}
+	} else if _, err := iam.ParseAt(policy.Name, policy.Document, line); err != nil {
+		return wrong(n, "%v", err)
 	}
 	k.Policies = append(k.Policies, policy)
 	return nil

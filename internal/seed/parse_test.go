@@ -186,6 +186,24 @@ func TestAFewLinesCannotAskForMoreThanAServerCanBear(t *testing.T) {
 	}
 }
 
+func TestAPolicyMayStandFarDownInASeed(t *testing.T) {
+	t.Parallel()
+	far := func(effect string) string {
+		return strings.Repeat("\n", 70_000) + "keys:\n- id: AKIAREADONLY00000001\n  secret: long-enough-for-one\n  policies:\n" +
+			"  - document:\n      Statement:\n      - Effect: " + effect + "\n        Action: ivs:*\n        Resource: '*'\n"
+	}
+	p, err := parse([]byte(far("Allow")), defaults, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(p.Keys[0].Policies[0].Document); n > 200 {
+		t.Errorf("the document has %d bytes", n)
+	}
+	if _, err := parse([]byte(far("Maybe")), defaults, files); err == nil || !strings.Contains(err.Error(), "line 70007: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestASeedNamesFilesBesideIt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -35,7 +36,21 @@ func (s *Server) sow(ctx context.Context) error {
 	if s.cfg.Data == Memory {
 		return nil
 	}
-	return keepCrop(filepath.Join(s.cfg.Data, "seed.json"), crop)
+	return keepCrop(s.cropPath(), crop)
+}
+
+func (s *Server) cropPath() string { return filepath.Join(s.cfg.Data, "seed.json") }
+
+// forgetCrop drops what is known of the last sowing, when its facts are gone.
+func (s *Server) forgetCrop() error {
+	s.crop.Store(nil)
+	if s.cfg.Seed == "" || s.cfg.Data == Memory {
+		return nil
+	}
+	if err := os.Remove(s.cropPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // keepCrop writes the file that only its owner can read: it has tokens in it. It
@@ -67,6 +82,9 @@ func (s *Server) showCrop(r *http.Request) (any, error) {
 	s.gate.RLock()
 	defer s.gate.RUnlock()
 	crop := s.crop.Load()
+	if crop == nil {
+		return nil, errors.New("the last reset could not sow the seed, the log says why; another one tries again")
+	}
 	if own := endpoints(s.public); s.followsHost() && hostEndpoints(r) != own {
 		return crop.Reworded(s.service, hostEndpoints(r))
 	}

@@ -205,6 +205,25 @@ func TestResetSowsTheSeedAgain(t *testing.T) {
 	}
 }
 
+func TestAResetThatCannotSowLeavesNothingOfTheOldSeed(t *testing.T) {
+	t.Parallel()
+	ctx := bounded(t)
+	data, file, narrow := filepath.Join(t.TempDir(), "data"), seedFile(t, "stages:\n- name: a\n- name: b\n"), seedFile(t, "stages: 1\n")
+	first := servertest.Start(t, func(c *server.Config) { dev(c); c.Data, c.Seed = data, file })
+	first.Close()
+	s := servertest.Start(t, func(c *server.Config) { dev(c); c.Data, c.Seed, c.Quotas = data, file, narrow }) // both stages are there
+	readCrop(ctx, t, s)
+	if status, answer := post(ctx, t, s, "/callboard/v1/reset", ""); status != http.StatusInternalServerError || !strings.Contains(answer, "line 3: Account 000000000000 has 1 resources") {
+		t.Errorf("the reset answers %d %s", status, answer)
+	}
+	if status, answer := send(ctx, t, s, http.MethodGet, "/callboard/v1/seed", ""); status != http.StatusInternalServerError || !strings.Contains(answer, "the last reset could not sow the seed") {
+		t.Errorf("the seed answers %d %s", status, answer)
+	}
+	if _, err := os.Stat(filepath.Join(data, "seed.json")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the tokens of before are still in a file: %v", err)
+	}
+}
+
 func TestTheTokensOfASeedCarryTheHostByWhichTheyAreAskedFor(t *testing.T) {
 	t.Parallel()
 	file := seedFile(t, seedText)
