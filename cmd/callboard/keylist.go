@@ -22,7 +22,8 @@ func keysListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List the access keys, without their secrets",
 		Long: `List shows who may call the API: the root pair first, then the keys in the order in
-which they were made, with the time when each ends or has ended. Keys that have ended are listed for 90 days, temporary ones for a day.`,
+which they were made, with the time when each ends or has ended. Keys that have ended
+are listed for 90 days, temporary ones for a day.`,
 		Example: `  callboard keys list
   callboard keys list --data /var/lib/callboard --json | jq -r '.AccessKeys[].AccessKeyId'`,
 		Args: noArgs,

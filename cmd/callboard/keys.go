@@ -65,7 +65,8 @@ func keysCreateCommand() *cobra.Command {
 		Long: `Create makes an access key of the account named by the setting "account". Its policies
 say what it may do; a policy is the name of a managed one, such as IVSReadOnlyAccess,
 or a JSON file in the language of AWS IAM ("callboard policy check" tries it out). What is
-doubtful in a file is told on stderr, what is wrong makes no key. The secret is shown this once and never again.`,
+doubtful in a file is told on stderr, what is wrong makes no key. The secret is shown
+this once and never again.`,
 		Example: `  callboard keys create --name backend --policy tokens-only.json
   callboard keys create --name dashboard --policy IVSReadOnlyAccess --expires 90d
   callboard keys create --account 111122223333        # the whole of another account
