@@ -76,7 +76,7 @@ func keysRevokeCommand() *cobra.Command {
 		Short: "End an access key at once",
 		Long: `Revoke ends an access key for good. A running server refuses it within a second;
 participant tokens that were made with it are not concerned. The record of the key,
-without its secret, is listed for 90 days more.`,
+without its secret, is listed for 90 days more, as long as there is room.`,
 		Example: `  callboard keys revoke AKIAABCDEFGHIJKLMNOP`,
 		Args:    oneID("revoke"),
 	}
