@@ -37,6 +37,7 @@ type Key struct {
 	Created      time.Time
 	Expires      time.Time // zero: never
 	Revoked      time.Time // zero: not revoked
+	Successor    string    // id of the key that was made to take its place, "" for none
 
 	rights []*iam.Policy
 }

@@ -56,6 +56,7 @@ func TestKeysAreReadBackAsTheyWereWritten(t *testing.T) {
 	}
 	gone := newKey(t)
 	gone.Revoke(noon)
+	gone.Successor = long.ID
 	want := []Key{long, temporary, gone}
 	put(t, path, want...)
 	got, err := Read(path)
@@ -480,6 +481,34 @@ func TestARunningBookNoticesChangesOfItsFile(t *testing.T) {
 	})
 }
 
+// Where only the root pair is used nobody asks the book for a key.
+func TestABadFileIsReportedWhenNoKeyIsAskedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := newPath(t)
+		put(t, path)
+		var log bytes.Buffer
+		b, err := Open(Options{Path: path, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b.Refresh()
+		if log.Len() > 0 {
+			t.Errorf("the file is looked at for every request: %s", &log)
+		}
+		for range 3 {
+			time.Sleep(lookInterval)
+			b.Refresh()
+		}
+		if n := strings.Count(log.String(), "level=ERROR"); n != 1 || !strings.Contains(log.String(), "line 1") {
+			t.Errorf("%d errors are logged: %s", n, &log)
+		}
+	})
+}
+
 func TestABookKeepsWhatItKnewWhenItsFileBecomesBad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -592,6 +621,7 @@ func TestABadFileIsToldWithLineAndReason(t *testing.T) {
 		key(`"account": "123456789012", "name": "a", "policies": ["Nope"]`):        `line 4: there is no managed policy Nope`,
 		key(`"account": "123456789012", "name": "a", "policies": [{"name": "p"}]`): "line 4: a policy must be the name of a managed policy",
 		key("\"account\": \"123456789012\", \"name\": \"a\", \"policies\": [\n{\"name\": \"p\", \"document\":\n {}}]"):                                         `line 7: policy p, line 1: the policy has no Statement`,
+		key(`"account": "123456789012", "name": "a", "successor": "\u001b[31m"`):                                                                               "line 4: successor must be",
 		key(`"account": "123456789012", "name": "a", "expires": "soon"`):                                                                                       "line 4: ",
 		key(`"account": "123456789012", "name": "a"`) + "{}":                                                                                                   "this is not JSON",
 		strings.Replace(key(`"account": "123456789012", "name": "a"`), "]}", ",\n"+strings.TrimPrefix(key(`"account": "123456789012", "name": "a"`), head), 1): "line 7: access key AKIAAAAAAAAAAAAAAAAA is there twice",

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -203,4 +204,21 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
+}
+
+func TestTheLogTellsOfABadFileWhenOnlyTheRootPairIsUsed(t *testing.T) {
+	t.Parallel()
+	for _, anybody := range []bool{false, true} {
+		ctx, data := bounded(t), t.TempDir()
+		var log lockedBuffer
+		s := servertest.Start(t, func(c *server.Config) { c.Data, c.LogOutput, c.Dev = data, &log, anybody })
+		if err := os.WriteFile(filepath.Join(data, "keys.json"), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for !strings.Contains(log.String(), "the access keys have changed and cannot be used") {
+			if err := s.Call(ctx, "ListStages", struct{}{}, nil); err != nil {
+				t.Fatalf("with dev %v: %v: %s", anybody, err, log.String())
+			}
+		}
+	}
 }

@@ -27,12 +27,13 @@ func (s *Server) sow(ctx context.Context) error {
 	if s.cfg.Seed == "" {
 		return nil
 	}
+	s.log.Info("sowing the seed", "file", s.cfg.Seed)
 	crop, err := s.plan.Sow(ctx, s.service)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.cfg.Seed, err)
 	}
 	s.crop.Store(crop)
-	s.log.Info("the seed is sown", "file", s.cfg.Seed, "stages", len(crop.Stages), "public keys", len(crop.PublicKeys), "access keys", len(s.plan.Keys))
+	s.log.Info("the seed is sown", "file", s.cfg.Seed, "stages", len(crop.Stages), "public_keys", len(crop.PublicKeys), "access_keys", len(s.plan.Keys))
 	if s.cfg.Data == Memory {
 		return nil
 	}

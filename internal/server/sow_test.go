@@ -74,8 +74,15 @@ func TestWhatTheSeedSaysIsThereFromTheStart(t *testing.T) {
 	t.Parallel()
 	ctx := bounded(t)
 	file := seedFile(t, seedText)
-	s := servertest.Start(t, func(c *server.Config) { dev(c); c.AccessKeyID = "000000000000"; c.Seed = file })
+	var log lockedBuffer
+	s := servertest.Start(t, func(c *server.Config) {
+		dev(c)
+		c.AccessKeyID, c.Seed, c.LogOutput = "000000000000", file, &log
+	})
 	c := readCrop(ctx, t, s)
+	if text := log.String(); !strings.Contains(text, `msg="sowing the seed" file=`) || !strings.Contains(text, " stages=3 public_keys=1 access_keys=1\n") {
+		t.Errorf("the log says %s", text)
+	}
 	if len(c.Stages) != 3 || c.Stages[0].ARN != "arn:aws:ivs:us-east-1:000000000000:stage/AbCdEfGhIjKl" || !strings.HasPrefix(c.Stages[2].ARN, "arn:aws:ivs:eu-west-1:") {
 		t.Fatalf("the stages are %+v", c.Stages)
 	}
@@ -282,7 +289,7 @@ func TestASeedThatCannotBeSownEndsTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "line 3: Account 000000000000 has 1 resources") {
+	if err := s.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "line 3: Account 000000000000 has 1 resources of type stage in region us-east-1; the limit is 1") {
 		t.Errorf("got %v", err)
 	}
 }
