@@ -1,7 +1,7 @@
 # Callboard in an image that holds nothing else: one static binary, the
 # certificates of public authorities, and a directory for the facts.
 #
-#   docker build -t callboard .
+#   docker build -t callboard --build-arg VERSION=$(git describe --tags --always) .
 #   docker run --name callboard -p 7480:7480 -p 7481:7481/udp -v callboard:/data callboard
 #   eval "$(docker exec callboard callboard env)"
 #
@@ -12,12 +12,18 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-ARG TARGETOS TARGETARCH
+ARG TARGETOS TARGETARCH VERSION=
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-	go build -trimpath -ldflags="-s -w" -o /out/callboard ./cmd/callboard \
+	go build -trimpath -ldflags="-s -w -X main.release=$VERSION" -o /out/callboard ./cmd/callboard \
 	&& mkdir /out/data
 
 FROM scratch
+ARG VERSION= REVISION=
+LABEL org.opencontainers.image.title="Callboard" \
+	org.opencontainers.image.description="Self-hosted real-time stages with the Amazon IVS Real-Time API" \
+	org.opencontainers.image.licenses="Apache-2.0" \
+	org.opencontainers.image.version=$VERSION \
+	org.opencontainers.image.revision=$REVISION
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/callboard /usr/local/bin/callboard
 # A new volume takes its owner and mode from here.

@@ -31,7 +31,7 @@ or does not come true in time, demo says so and fails.
 It leaves nothing behind.`,
 		Example: `  callboard demo              until Ctrl-C, with lines to try by hand
   callboard demo --for 20s    ends by itself`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	length := cmd.Flags().Duration("for", 0, "end after this time (default: until interrupted)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -126,5 +126,5 @@ for p in ivs.list_participants(stageArn=stage["arn"], sessionId=stage["activeSes
 PY
 
 Ctrl-C ends the demo.
-`, environment(srv.Credentials(), server.Default().Region, srv.URL()).lines(posix), stage)
+`, environment(srv.Credentials(), "", server.Default().Region, srv.URL()).lines(posix), stage)
 }

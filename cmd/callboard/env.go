@@ -26,9 +26,9 @@ makes the credentials, and env says so on stderr.`,
   callboard env --shell fish | source            # fish
   callboard env --shell powershell | iex         # PowerShell
   aws ivs-realtime create-stage --name hello     # then talks to the server`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
-	load := addSettings(cmd)
+	load := addSettings(cmd, append(clientSettings(), "secret-access-key")...)
 	shell := cmd.Flags().String("shell", posix, "whose syntax to print: sh, fish or powershell")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if _, ok := shells[*shell]; !ok {
@@ -65,16 +65,20 @@ func variables(cfg *server.Config) (list variableList, made bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	return environment(credentials, cfg.Region, url), made, nil
+	return environment(credentials, "", cfg.Region, url), made, nil
 }
 
-// variableList is names and values, in order.
+// variableList is names and values, in order. A variable without a value is one
+// that must not be set.
 type variableList [][2]string
 
-func environment(c server.Credentials, region, url string) variableList {
+// environment is what makes clients use a pair. One without a session token has no
+// use for that of another pair, which may be left in the shell.
+func environment(c server.Credentials, sessionToken, region, url string) variableList {
 	return variableList{
 		{"AWS_ACCESS_KEY_ID", c.AccessKeyID},
 		{"AWS_SECRET_ACCESS_KEY", c.SecretAccessKey},
+		{"AWS_SESSION_TOKEN", sessionToken},
 		{"AWS_REGION", region},
 		{"AWS_DEFAULT_REGION", region}, // the only one that boto3 and the AWS CLI read
 		{"AWS_ENDPOINT_URL_IVS_REALTIME", url},
@@ -83,17 +87,33 @@ func environment(c server.Credentials, region, url string) variableList {
 
 const posix = "sh"
 
-// shells write one assignment each.
-var shells = map[string]func(name, value string) string{
-	posix:        func(name, value string) string { return "export " + name + "=" + posixQuote(value) },
-	"fish":       func(name, value string) string { return "set -gx " + name + " " + fishQuote(value) },
-	"powershell": func(name, value string) string { return "$env:" + name + " = " + powershellQuote(value) },
+// shells have two lines for a variable: one that sets it, one that takes it away.
+var shells = map[string]struct {
+	set   func(name, value string) string
+	unset func(name string) string
+}{
+	posix: {
+		func(name, value string) string { return "export " + name + "=" + posixQuote(value) },
+		func(name string) string { return "unset " + name },
+	},
+	"fish": {
+		func(name, value string) string { return "set -gx " + name + " " + fishQuote(value) },
+		func(name string) string { return "set -e " + name },
+	},
+	"powershell": {
+		func(name, value string) string { return "$env:" + name + " = " + powershellQuote(value) },
+		func(name string) string { return "Remove-Item Env:" + name + " -ErrorAction SilentlyContinue" },
+	},
 }
 
 func (v variableList) lines(shell string) string {
 	var b strings.Builder
 	for _, pair := range v {
-		b.WriteString(shells[shell](pair[0], pair[1]) + "\n")
+		line := shells[shell].unset(pair[0])
+		if pair[1] != "" {
+			line = shells[shell].set(pair[0], pair[1])
+		}
+		b.WriteString(line + "\n")
 	}
 	return b.String()
 }

@@ -34,7 +34,7 @@ would have with the same variables and file.`,
 			return nil
 		},
 	}
-	load := addSettings(cmd)
+	load := addSettings(cmd, "listen", "public-url")
 	timeout := cmd.Flags().Duration("timeout", 3*time.Second, "give up after this time")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *timeout <= 0 {

@@ -3,8 +3,11 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -19,12 +22,15 @@ func keysListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List the access keys, without their secrets",
 		Long: `List shows who may call the API: the root pair first, then the keys in the order in
-which they were made. Keys that have ended are listed for 90 days, temporary ones for a day.`,
-		Args: cobra.NoArgs,
+which they were made, with the time when each ends or has ended. Keys that have ended
+are listed for 90 days, temporary ones for a day.`,
+		Example: `  callboard keys list
+  callboard keys list --data /var/lib/callboard --json | jq -r '.AccessKeys[].AccessKeyId'`,
+		Args: noArgs,
 	}
 	cmd.Flags().SortFlags = false
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
-	load := addSettings(cmd)
+	load := addSettings(cmd, "data", "account")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := load()
 		if err != nil {
@@ -37,6 +43,9 @@ which they were made. Keys that have ended are listed for 90 days, temporary one
 		keys, err := keyring.Read(path)
 		if err != nil {
 			return err
+		}
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			fmt.Fprintf(cmd.ErrOrStderr(), "callboard: there is no %s, so no access keys have been made here\n", path)
 		}
 		if *asJSON {
 			return printKeys(cmd.OutOrStdout(), keys, time.Now())
@@ -51,19 +60,19 @@ which they were made. Keys that have ended are listed for 90 days, temporary one
 // keyTable writes the keys for people; root is the id of the root pair, "" if
 // there is none yet.
 func keyTable(root, account string, keys []keyring.Key, now time.Time) string {
-	rows := [][]string{{"ACCESS KEY ID", "STATE", "ACCOUNT", "NAME", "POLICIES", "EXPIRES", "AGE"}}
+	rows := [][]string{{"ACCESS KEY ID", "STATE", "ACCOUNT", "NAME", "POLICIES", "ENDS", "AGE"}}
 	if root != "" {
 		rows = append(rows, []string{root, "active", account, "root", "everything", "never", "-"})
 	}
 	for _, k := range keys {
-		expires, age := "never", "-"
-		if !k.Expires.IsZero() {
-			expires = k.Expires.Local().Format(time.DateTime)
+		ends, age := "never", "-"
+		if end := k.Ended(); !end.IsZero() {
+			ends = end.Local().Format(time.DateTime)
 		}
 		if !k.Created.IsZero() {
 			age = span(now.Sub(k.Created))
 		}
-		rows = append(rows, []string{k.ID, k.State(now), k.Account, k.Name, cmp.Or(strings.Join(policyNames(k), ", "), "none"), expires, age})
+		rows = append(rows, []string{k.ID, k.State(now), k.Account, k.Name, cmp.Or(strings.Join(policyNames(k), ", "), "none"), ends, age})
 	}
 	return align(rows)
 }
@@ -103,6 +112,7 @@ type keyFacts struct {
 	Arn             string
 	Policies        []string
 	CreateDate      *time.Time `json:",omitempty"`
+	RevokeDate      *time.Time `json:",omitempty"`
 }
 
 // publicFacts are those of a key that anybody may know.
@@ -115,6 +125,9 @@ func publicFacts(k keyring.Key, now time.Time) keyFacts {
 	}
 	if !k.Created.IsZero() {
 		f.CreateDate = new(k.Created.UTC())
+	}
+	if !k.Revoked.IsZero() {
+		f.RevokeDate = new(k.Revoked.UTC())
 	}
 	return f
 }
@@ -144,7 +157,7 @@ func addShow(cmd *cobra.Command) *show {
 	s := new(show)
 	cmd.Flags().BoolVar(&s.json, "json", false, "print JSON, as a credential_process of the AWS CLI and SDKs does")
 	cmd.Flags().StringVar(&s.shell, "shell", "", "print lines as \"callboard env\" does: sh, fish or powershell")
-	cmd.MarkFlagsMutuallyExclusive("json", "shell")
+	exclusive(cmd, "json", "shell")
 	return s
 }
 
@@ -172,10 +185,7 @@ func (s *show) print(out io.Writer, cfg *server.Config, k keyring.Key) error {
 		if err != nil {
 			return err
 		}
-		vars := environment(server.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret}, cfg.Region, url)
-		if k.SessionToken != "" {
-			vars = append(vars, [2]string{"AWS_SESSION_TOKEN", k.SessionToken})
-		}
+		vars := environment(server.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret}, k.SessionToken, cfg.Region, url)
 		_, err = fmt.Fprint(out, vars.lines(s.shell))
 		return err
 	}

@@ -5,9 +5,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +30,12 @@ second; none needs to run.
 
 The pair that "callboard env" prints is the root pair. It is not in that file, may
 do everything in its account and is not for applications.`,
+		Example: `  callboard keys create --name backend --policy tokens-only.json
+  callboard keys list
+  callboard keys rotate AKIAABCDEFGHIJKLMNOP
+  callboard keys revoke AKIAABCDEFGHIJKLMNOP`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(keysCreateCommand(), keysListCommand(), keysRotateCommand(), keysRevokeCommand())
 	return cmd
@@ -59,13 +65,14 @@ func keysCreateCommand() *cobra.Command {
 		Long: `Create makes an access key of the account named by the setting "account". Its policies
 say what it may do; a policy is the name of a managed one, such as IVSReadOnlyAccess,
 or a JSON file in the language of AWS IAM ("callboard policy check" tries it out). What is
-doubtful in a file is told on stderr, what is wrong makes no key. The secret is shown this once and never again.`,
+doubtful in a file is told on stderr, what is wrong makes no key. The secret is shown
+this once and never again.`,
 		Example: `  callboard keys create --name backend --policy tokens-only.json
   callboard keys create --name dashboard --policy IVSReadOnlyAccess --expires 90d
   callboard keys create --account 111122223333        # the whole of another account
   eval "$(callboard keys create --temporary 1h --shell sh)"
   callboard keys create --json | jq -r .SecretAccessKey`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	var w wish
 	flags := cmd.Flags()
@@ -75,8 +82,8 @@ doubtful in a file is told on stderr, what is wrong makes no key. The secret is 
 	flags.StringVar(&w.expires, "expires", "", "when it ends, as in 90d, 12h, 2030-01-31 or an RFC 3339 time (default: never)")
 	flags.DurationVar(&w.temporary, "temporary", 0, "make temporary credentials, with a session token, for this long")
 	show := addShow(cmd)
-	load := addSettings(cmd)
-	cmd.MarkFlagsMutuallyExclusive("expires", "temporary")
+	load := addSettings(cmd, "data", "account", "listen", "public-url", "region")
+	exclusive(cmd, "expires", "temporary")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := load()
 		if err != nil {
@@ -100,9 +107,13 @@ func create(cmd *cobra.Command, cfg *server.Config, w wish, show *show) error {
 	if err != nil {
 		return err
 	}
+	_, missing := os.Stat(cfg.Data)
 	err = keyring.Change(cmd.Context(), path, now, func(keys []keyring.Key) ([]keyring.Key, error) { return append(keys, k), nil })
 	if err != nil {
 		return err
+	}
+	if errors.Is(missing, fs.ErrNotExist) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "callboard: the directory %s was made for the key; a server that keeps its data elsewhere does not know it\n", cfg.Data)
 	}
 	if len(w.policies) == 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "callboard: no --policy was given, so this key has %s: it may do everything in account %s\n", everything, k.Account)
@@ -187,118 +198,4 @@ func policyName(file string) string {
 		}
 		return '-'
 	}, cmp.Or(strings.TrimSuffix(base, filepath.Ext(base)), "policy"))
-}
-
-func keysRotateCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "rotate ID",
-		Short: "Make a new pair with the same rights; the old one ends after a grace",
-		Long: `Rotate makes another pair for the owner of an access key, with the same policies and
-as long a life, and shows it once. The old pair goes on for the grace, so that whoever
-uses it can be given the new one without a gap, and expires then.
-
-If somebody else may know the old pair, use --grace 0.`,
-		Example: `  callboard keys rotate AKIAABCDEFGHIJKLMNOP
-  callboard keys rotate AKIAABCDEFGHIJKLMNOP --grace 0 --json`,
-		Args: oneID("rotate"),
-	}
-	cmd.Flags().SortFlags = false
-	grace := cmd.Flags().Duration("grace", 24*time.Hour, "how long the old pair goes on")
-	show := addShow(cmd)
-	load := addSettings(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cfg, err := load()
-		if err != nil {
-			return err
-		}
-		if *grace < 0 {
-			return fmt.Errorf("--grace is %v: it must be 0 or more", *grace)
-		}
-		return rotate(cmd, &cfg, args[0], *grace, show)
-	}
-	return cmd
-}
-
-func rotate(cmd *cobra.Command, cfg *server.Config, id string, grace time.Duration, show *show) error {
-	if err := show.check(cfg); err != nil {
-		return err
-	}
-	var old, next keyring.Key
-	now := time.Now()
-	err := changeKey(cmd, cfg, id, now, func(keys []keyring.Key, k *keyring.Key) (_ []keyring.Key, err error) {
-		next, err = k.Rotate(now, grace)
-		old = *k
-		return append(keys, next), err
-	})
-	if err != nil {
-		return err
-	}
-	if old.State(now) == "active" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "callboard: %s goes on until %s\n", old, old.Expires.Local().Format(time.DateTime))
-	} else {
-		fmt.Fprintf(cmd.ErrOrStderr(), "callboard: %s has ended\n", old)
-	}
-	return show.print(cmd.OutOrStdout(), cfg, next)
-}
-
-func keysRevokeCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "revoke ID",
-		Short: "End an access key at once",
-		Long: `Revoke ends an access key for good. A running server refuses it within a second;
-participant tokens that were made with it are not concerned. The record of the key,
-without its secret, is listed for 90 days more.`,
-		Example: `  callboard keys revoke AKIAABCDEFGHIJKLMNOP`,
-		Args:    oneID("revoke"),
-	}
-	load := addSettings(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cfg, err := load()
-		if err != nil {
-			return err
-		}
-		now := time.Now()
-		err = changeKey(cmd, &cfg, args[0], now, func(keys []keyring.Key, k *keyring.Key) ([]keyring.Key, error) {
-			if k.Revoked.IsZero() {
-				k.Revoke(now)
-			}
-			return keys, nil
-		})
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "Access key %s is revoked.\n", args[0])
-		return err
-	}
-	return cmd
-}
-
-func oneID(verb string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return fmt.Errorf("keys %s needs one ID, as \"callboard keys list\" shows it", verb)
-		}
-		return nil
-	}
-}
-
-// changeKey changes one key that is in the file.
-func changeKey(cmd *cobra.Command, cfg *server.Config, id string, now time.Time, change func([]keyring.Key, *keyring.Key) ([]keyring.Key, error)) error {
-	path, err := keysPath(cfg)
-	if err != nil {
-		return err
-	}
-	if root, ok := cfg.RootKeyID(); ok && root == id {
-		return fmt.Errorf("%s is the root pair: it comes from the settings or from %s, which may be removed for a new one", id, filepath.Join(cfg.Data, "credentials.json"))
-	}
-	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("there is no access key %s: %w", id, err)
-	}
-	return keyring.Change(cmd.Context(), path, now, func(keys []keyring.Key) ([]keyring.Key, error) {
-		i := slices.IndexFunc(keys, func(k keyring.Key) bool { return k.ID == id })
-		if i < 0 {
-			return nil, fmt.Errorf("there is no access key %.128q in %s", id, path)
-		}
-		return change(keys, &keys[i])
-	})
 }

@@ -58,7 +58,7 @@ API has it so.`,
 	flags.StringVar(&f.profile, "profile", "", "profile of the AWS configuration files")
 	flags.StringVar(&f.region, "region", "", "region (default: as the AWS configuration says)")
 	flags.StringVar(&f.endpoint, "endpoint-url", "", "URL of the API (default: as the AWS configuration says)")
-	cmd.MarkFlagsMutuallyExclusive("user-id", "published", "state", "recording-state")
+	exclusive(cmd, "user-id", "published", "state", "recording-state")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		q.byUserID, q.byPublished = flags.Changed("user-id"), flags.Changed("published")
 		client, err := f.client(cmd.Context())

@@ -30,11 +30,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Short: "Self-hosted real-time stages with the Amazon IVS Real-Time API",
 		Long: `Callboard is a server for real-time stages: people join with a token, publish and
 subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
-		Example: `  callboard demo --for 20s          see it work, with nothing to install or leave behind
-  callboard serve                   run a server
-  eval "$(callboard env)"           point the AWS CLI and SDKs at it
-  callboard keys create --policy IVSReadOnlyAccess    an access key that only reads
-  callboard ls <stage ARN or name>  call the roll`,
+		Example: `  callboard demo --for 20s                            see it work, with nothing to install or leave behind
+  callboard serve                                     run a server
+  eval "$(callboard env)"                             point the AWS CLI and SDKs at it
+  callboard ls <stage ARN or name>                    call the roll
+  callboard keys create --policy IVSReadOnlyAccess    make an access key that only reads
+  callboard policy check --policy radio.json --action CreateStage
+                                                      try out what a policy allows
+  callboard quotas                                    see what "serve --quotas aws" would bound`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {

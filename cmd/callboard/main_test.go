@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -219,6 +220,64 @@ func TestTheHintOfServeIsACommandThatWorks(t *testing.T) {
 	io.Copy(io.Discard, r)
 	if got := <-status; got != 0 {
 		t.Errorf("it exits with %d", got)
+	}
+}
+
+func TestTheHintOfServeRepeatsWhatVariablesSay(t *testing.T) { // not parallel: it sets some
+	const secret = "a-secret-that-is-given"
+	config := filepath.Join(t.TempDir(), "callboard.yaml")
+	if err := os.WriteFile(config, []byte("log-level: error\nmedia: 127.0.0.1:0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"CONFIG": config, "LISTEN": "127.0.0.1:0", "DATA": "memory:", "REGION": "eu-west-1", "ACCOUNT": "111122223333",
+		"ACCESS_KEY_ID": "AKIAGIVEN", "SECRET_ACCESS_KEY": secret,
+	} {
+		t.Setenv("CALLBOARD_"+name, value)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	r, w := io.Pipe()
+	status := make(chan int, 1)
+	go func() {
+		defer w.Close()
+		status <- run(ctx, []string{"serve", "--account", "000000000001"}, w, w)
+	}()
+	lines := bufio.NewScanner(r)
+	url := ""
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "To use") {
+		if rest, ok := strings.CutPrefix(lines.Text(), "Ready. "); ok {
+			url, _, _ = strings.Cut(rest, " ")
+		}
+	}
+	hint := lines.Text()
+	want := `eval "$(callboard env --config=` + config + ` --listen=127.0.0.1:0 --data=memory: --region=eu-west-1 --account=000000000001 --access-key-id=AKIAGIVEN --public-url=` + url + `)"`
+	if !strings.Contains(hint, want) || !strings.Contains(hint, "set CALLBOARD_SECRET_ACCESS_KEY") || strings.Contains(hint, secret) {
+		t.Errorf("the hint is %q; want %q in it", hint, want)
+	}
+	interrupt()
+	io.Copy(io.Discard, r)
+	if got := <-status; got != 0 {
+		t.Errorf("it exits with %d", got)
+	}
+}
+
+func TestTheVersionIsTheOneThatTheLinkerWasTold(t *testing.T) { // the ldflags are those of the Dockerfile
+	t.Parallel()
+	dockerfile, err := os.ReadFile("../../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, flags, _ := strings.Cut(string(dockerfile), `-ldflags="`)
+	flags, _, _ = strings.Cut(flags, `"`)
+	binary := filepath.Join(t.TempDir(), "callboard.exe")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "-ldflags="+strings.ReplaceAll(flags, "$VERSION", "v1.2.3"), ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	out, err := exec.CommandContext(t.Context(), binary, "version").Output()
+	if err != nil || !strings.HasPrefix(string(out), "callboard v1.2.3 ") {
+		t.Errorf("it prints %s, %v", out, err)
 	}
 }
 

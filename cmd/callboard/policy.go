@@ -19,7 +19,8 @@ func policyCommand() *cobra.Command {
 		Long: `Policy reads identity policies as AWS users know them, says what is wrong with them,
 and what they allow. It needs no server.`,
 		Example: `  callboard policy check --policy radio.json --action CreateStage
-  callboard policy list`,
+  callboard policy list
+  callboard policy show IVSReadOnlyAccess > mine.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -32,7 +33,7 @@ func policyListCommand() *cobra.Command {
 		Use:     "list",
 		Short:   "List the managed policies, which need not be written",
 		Example: `  callboard policy list`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			rows := [][]string{{"NAME", "ALLOWS"}}
 			for _, name := range iam.ManagedNames() {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,7 +27,12 @@ What is sound but can have no effect, such as a misspelt action, is warned of on
 stderr. The exit status is 0 if all that was asked for is allowed, else 1.
 
 With --key the policies of an access key are taken from the data directory, and the
-principal of the request is that key's.
+principal of the request is that key's. Nobody reaches into another account than that
+of the principal.
+
+Whoever makes something with tags must be allowed ivs:TagResource, too, on all of its
+type. An action that makes something is asked for together with that if --context has
+an aws:RequestTag/... or aws:TagKeys.
 
 A --context gives a condition key its value, once for each value. The time, the tag
 keys of a request (aws:TagKeys) and its region are known without it, from the clock,
@@ -51,9 +55,9 @@ the aws:RequestTag/... and the --resource; keys not given are absent.`,
 	flags.StringArrayVar(&q.resources, "resource", nil, "`ARN` that it is about (default: all of the type the action is about); may be repeated")
 	flags.StringArrayVar(&context, "context", nil, "`key=value` of the request, such as aws:RequestTag/team=radio; may be repeated")
 	flags.BoolVar(&q.json, "json", false, "print JSON")
-	load := addSettings(cmd)
+	load := addSettings(cmd, "data")
 	cmd.Args = func(_ *cobra.Command, args []string) (err error) {
-		if err := cobra.NoArgs(cmd, args); err != nil {
+		if err := noArgs(cmd, args); err != nil {
 			return err
 		}
 		return q.complete(context)
@@ -143,61 +147,20 @@ func (q *policyQuestion) takeKey(load func() (server.Config, error)) ([]*iam.Pol
 		return nil, fmt.Errorf("the access key %s is %s, so it may do nothing", q.key, state)
 	}
 	principal := server.PrincipalOf(k)
+	issued := ""
+	if !principal.Issued.IsZero() {
+		issued = principal.Issued.UTC().Format(time.RFC3339)
+	}
 	for key, value := range map[string]string{
 		"aws:PrincipalArn": principal.ARN, "aws:PrincipalAccount": principal.Account, "aws:PrincipalType": principal.Type,
 		"aws:username": principal.UserName, "aws:userid": principal.UserID,
+		"aws:TokenIssueTime": issued,
 	} {
 		if _, given := q.context[key]; !given && value != "" {
 			q.context[key] = []string{value}
 		}
 	}
 	return k.Rights(), nil
-}
-
-// requests are all combinations of actions and resources.
-func (q *policyQuestion) requests(now time.Time) []iam.Request {
-	var all []iam.Request
-	for _, action := range q.actions {
-		resources := q.resources
-		if len(resources) == 0 {
-			resources = []string{iam.ResourceOf(action, q.first("aws:RequestedRegion", "us-east-1"), q.first("aws:PrincipalAccount", "000000000000"))}
-		}
-		for _, resource := range resources {
-			all = append(all, iam.Request{Action: action, Resource: resource, Context: func(key string) ([]string, bool) {
-				if values, ok := q.context[key]; ok {
-					return values, true
-				}
-				values := q.implied(key, resource, now)
-				if len(values) == 0 {
-					q.absent[key] = true
-				}
-				return values, len(values) > 0
-			}})
-		}
-	}
-	return all
-}
-
-// implied is what follows from the rest of the question.
-func (q *policyQuestion) implied(key, resource string, now time.Time) (values []string) {
-	switch key {
-	case "aws:CurrentTime":
-		return []string{now.UTC().Format(time.RFC3339)}
-	case "aws:EpochTime":
-		return []string{strconv.FormatInt(now.Unix(), 10)}
-	case "aws:RequestedRegion":
-		if parts := strings.Split(resource, ":"); len(parts) == 6 && parts[3] != "" {
-			return []string{parts[3]}
-		}
-	case "aws:TagKeys":
-		for name := range q.context {
-			if tag, ok := strings.CutPrefix(name, "aws:RequestTag/"); ok {
-				values = append(values, tag)
-			}
-		}
-		slices.Sort(values)
-	}
-	return values
 }
 
 // warnings are the doubts about policies and question, each once.
@@ -207,7 +170,7 @@ func (q *policyQuestion) warnings(policies []*iam.Policy) []string {
 		all = append(all, p.Doubts()...)
 	}
 	for _, r := range q.requests(time.Time{}) {
-		all = append(all, r.Doubts()...)
+		all = append(all, r.Request.Doubts()...)
 	}
 	for key := range q.context {
 		if _, provided := iam.ContextKey(key); !provided {
@@ -223,10 +186,14 @@ func (q *policyQuestion) answer(policies []*iam.Policy, out io.Writer) error {
 	requests := q.requests(now)
 	verdicts := make([]verdict, len(requests))
 	var failed error
+	implied := 0
 	for i, r := range requests {
-		verdicts[i] = judge(policies, r, q.first("aws:PrincipalArn", ""))
+		verdicts[i] = judge(policies, r, q.first("aws:PrincipalArn", ""), q.first("aws:PrincipalAccount", ""))
 		if !verdicts[i].Allowed {
 			failed = errDenied
+		}
+		if r.impliedBy != "" {
+			implied++
 		}
 	}
 	var err error
@@ -235,8 +202,8 @@ func (q *policyQuestion) answer(policies []*iam.Policy, out io.Writer) error {
 		err = printVerdictsJSON(out, policies, verdicts)
 	case len(verdicts) == 0:
 		_, err = fmt.Fprint(out, soundness(policies))
-	case len(verdicts) == 1:
-		_, err = fmt.Fprint(out, verdicts[0].report())
+	case len(verdicts)-implied == 1:
+		_, err = fmt.Fprint(out, reports(verdicts))
 	default:
 		_, err = fmt.Fprint(out, verdictTable(verdicts))
 	}
@@ -244,12 +211,4 @@ func (q *policyQuestion) answer(policies []*iam.Policy, out io.Writer) error {
 		return err
 	}
 	return failed
-}
-
-// first is the value that was given for a key.
-func (q *policyQuestion) first(key, otherwise string) string {
-	if values := q.context[key]; len(values) > 0 {
-		return values[0]
-	}
-	return otherwise
 }

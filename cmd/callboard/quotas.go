@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,12 @@ value the server counts what AWS would have refused, in /metrics and in the log.
   callboard quotas aws --print > quotas.yaml    # to be changed, and then:
   callboard quotas quotas.yaml
   callboard serve --quotas quotas.yaml`,
-		Args:      cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return errors.New("quotas takes one argument at most: aws, none or a file")
+			}
+			return nil
+		},
 		ValidArgs: []string{"aws", "none"},
 	}
 	asFile := cmd.Flags().Bool("print", false, "print a file to start from")

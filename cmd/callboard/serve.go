@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,7 +31,7 @@ closed. A second interrupt ends it at once; the next start then sets the list ri
   # behind a TLS proxy, with media straight to UDP port 7481 of the public address:
   callboard serve --public-url https://callboard.example.com --media 0.0.0.0:7481 --media-ip 203.0.113.7
   callboard serve --print-config > callboard.yaml && callboard serve --config callboard.yaml`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	load := addSettings(cmd)
 	printConfig := cmd.Flags().Bool("print-config", false, "print a configuration file with all defaults, explained, and stop")
@@ -38,6 +39,9 @@ closed. A second interrupt ends it at once; the next start then sets the list ri
 		if *printConfig {
 			fmt.Fprint(cmd.OutOrStdout(), server.Sample())
 			return nil
+		}
+		for _, stray := range strays(os.Environ()) {
+			fmt.Fprintln(cmd.ErrOrStderr(), "callboard: warning:", stray)
 		}
 		cfg, err := load()
 		if err != nil {
@@ -68,7 +72,7 @@ func announce(w io.Writer, s *server.Server, cfg *server.Config, cmd *cobra.Comm
 	given := givenSettings(cmd)
 	if cfg.Data == server.Memory && cfg.AccessKeyID == "" && !cfg.Dev {
 		// Nobody else can know these credentials: "callboard env" has no file to read.
-		fmt.Fprintf(w, "To use the AWS CLI and SDKs with it:\n%s", environment(s.Credentials(), cfg.Region, s.URL()).lines(posix))
+		fmt.Fprintf(w, "To use the AWS CLI and SDKs with it:\n%s", environment(s.Credentials(), "", cfg.Region, s.URL()).lines(posix))
 		return
 	}
 	if strings.HasSuffix(cfg.Listen, ":0") && cfg.PublicURL == "" {
@@ -76,7 +80,7 @@ func announce(w io.Writer, s *server.Server, cfg *server.Config, cmd *cobra.Comm
 	}
 	command := strings.Join(append([]string{"callboard", "env"}, given...), " ")
 	first := ""
-	if cmd.Flags().Changed("secret-access-key") { // which is not repeated here
+	if _, given := givenSetting(cmd, "secret-access-key", "CALLBOARD_SECRET_ACCESS_KEY"); given { // which is not repeated here
 		first = "set CALLBOARD_SECRET_ACCESS_KEY to its secret access key, then "
 	}
 	fmt.Fprintf(w, "To use the AWS CLI and SDKs with it: %seval \"$(%s)\"\n", first, command)

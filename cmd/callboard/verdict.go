@@ -18,7 +18,10 @@ type verdict struct {
 	Policy     string          `json:"policy,omitempty"`    // who decided
 	Statement  string          `json:"statement,omitempty"` // of it
 	Message    string          `json:"message,omitempty"`   // of the API to whom it denies
+	ImpliedBy  string          `json:"impliedBy,omitempty"` // action that needs this one besides
 	Statements []statementView `json:"statements"`
+
+	foreign string // account of the principal, if the resource is in another one
 }
 
 // statementView is what one statement says.
@@ -31,21 +34,36 @@ type statementView struct {
 	Why       string `json:"why,omitempty"`
 }
 
-// judge decides a request of a principal, whose ARN may be unknown.
-func judge(policies []*iam.Policy, r iam.Request, principal string) verdict {
-	d := iam.Decide(policies, r)
-	v := verdict{Action: r.Action, Resource: r.Resource, Allowed: d.Allowed, Explicit: d.Explicit, Policy: d.Policy, Statement: d.Statement}
-	if !d.Allowed {
+// judge decides a request of a principal as the server does. ARN and account of the
+// principal may be unknown.
+func judge(policies []*iam.Policy, r asked, principal, account string) verdict {
+	v := verdict{Action: r.Action, Resource: r.Resource, ImpliedBy: r.impliedBy, Statements: []statementView{}}
+	reason := "because no resource-based policy allows the " + r.Action + " action"
+	if isForeign(r.Resource, account) {
+		v.foreign = account
+	} else {
+		d := iam.Decide(policies, r.Request)
+		v.Allowed, v.Explicit, v.Policy, v.Statement = d.Allowed, d.Explicit, d.Policy, d.Statement
+		reason = d.Reason(r.Action)
+		for _, f := range iam.Explain(policies, r.Request) {
+			v.Statements = append(v.Statements, statementView(f))
+		}
+	}
+	if !v.Allowed {
 		user := "User"
 		if principal != "" {
 			user += ": " + principal
 		}
-		v.Message = fmt.Sprintf("%s is not authorized to perform: %s on resource: %s %s", user, r.Action, r.Resource, d.Reason(r.Action))
-	}
-	for _, f := range iam.Explain(policies, r) {
-		v.Statements = append(v.Statements, statementView(f))
+		v.Message = fmt.Sprintf("%s is not authorized to perform: %s on resource: %s %s", user, r.Action, r.Resource, reason)
 	}
 	return v
+}
+
+// isForeign tells whether a resource is in another account. A pattern for accounts
+// is in none.
+func isForeign(resource, account string) bool {
+	parts := strings.SplitN(resource, ":", 6)
+	return len(parts) == 6 && account != "" && parts[4] != account && !strings.ContainsAny(parts[4], "*?")
 }
 
 func (v *verdict) word() string {
@@ -66,22 +84,40 @@ func (v *verdict) decider() string {
 // report tells one verdict with all its reasons.
 func (v *verdict) report() string {
 	head := []string{v.word() + "  " + v.Action + " on " + v.Resource}
+	if v.ImpliedBy != "" {
+		head = append(head, "Asked too, as "+v.ImpliedBy+" would put tags on what it makes.")
+	}
 	if !v.Allowed {
 		head = append(head, v.Message)
 	}
-	if v.Statement == "" {
+	switch {
+	case v.foreign != "":
+		head = append(head, "The policies of account "+v.foreign+" do not reach into another one, whatever they say.")
+	case v.Statement == "":
 		head = append(head, "No statement allows it.")
-	} else {
+	default:
 		head = append(head, "Decided by "+v.decider()+".")
 	}
 	for i := range head {
 		head[i] = printable(head[i])
+	}
+	if v.foreign != "" {
+		return strings.Join(head, "\n") + "\n"
 	}
 	rows := [][]string{{"STATEMENT", "AT", "EFFECT", "APPLIES", "WHY NOT"}}
 	for _, s := range v.Statements {
 		rows = append(rows, []string{s.Statement, fmt.Sprintf("%s:%d", s.Policy, s.Line), s.Effect, yesNo(s.Applies), s.Why})
 	}
 	return strings.Join(head, "\n") + "\n\n" + align(printableRows(rows))
+}
+
+// reports tells a verdict and those it implies, each with all its reasons.
+func reports(verdicts []verdict) string {
+	all := make([]string, len(verdicts))
+	for i := range verdicts {
+		all[i] = verdicts[i].report()
+	}
+	return strings.Join(all, "\n")
 }
 
 // verdictTable tells several verdicts, a line for each.

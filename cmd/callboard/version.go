@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -14,12 +15,16 @@ func versionCommand() *cobra.Command {
 		Short:   "Print the version",
 		Long:    "Version prints what was built and from which commit, for bug reports.",
 		Example: "  callboard version",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		Run: func(cmd *cobra.Command, _ []string) {
 			fmt.Fprintln(cmd.OutOrStdout(), version())
 		},
 	}
 }
+
+// release is the version if the linker was told one (-X main.release=v1.2.3), as in
+// an image, whose build does not see the repository.
+var release string
 
 // version reads what the Go tool wrote into the binary.
 func version() string {
@@ -36,5 +41,5 @@ func version() string {
 			commit += " with changes"
 		}
 	}
-	return fmt.Sprintf("callboard %s%s %s %s/%s", info.Main.Version, commit, info.GoVersion, runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("callboard %s%s %s %s/%s", cmp.Or(release, info.Main.Version), commit, info.GoVersion, runtime.GOOS, runtime.GOARCH)
 }

@@ -163,7 +163,7 @@ func (a *API) serve(e *exchange, op *operation, r *request) error {
 	if a.o.Throttle != nil && !a.o.Throttle(e.account, identity.Region, op.name) {
 		return errThrottled
 	}
-	caller := stage.Caller{Account: r.by.Account, Region: identity.Region, ARN: r.by.ARN}
+	caller := stage.Caller{Account: r.by.Account, Region: identity.Region, ARN: r.by.ARN, Action: "ivs:" + op.name}
 	if a.o.Endpoints != nil {
 		caller.Endpoints = a.o.Endpoints(r.Request)
 	}

@@ -44,8 +44,9 @@ type inquiry struct {
 // An operation without any is about all resources of a type, if the table says so
 // with over, and else about "*". Every one of them must be allowed.
 //
-// It comes before any look at the resources, so nobody learns what exists where
-// he may do nothing.
+// It comes before any look at the resources, so nobody learns what exists of them
+// where he may do nothing. What an input merely refers to, such as the stage of an
+// ingest configuration, is not asked about, as AWS's reference has it.
 func (q *inquiry) authorize() error {
 	op, named := q.request.op, false
 	err := q.input.resources(q.value, func(arn stage.ARN) error {

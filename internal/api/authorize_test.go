@@ -102,6 +102,20 @@ func TestOperationsAreAuthorizedAgainstTheResourcesOfTheReference(t *testing.T) 
 	}
 }
 
+func TestWhoTriesOutAPolicyIsToldWhatACreateWithTagsTags(t *testing.T) {
+	t.Parallel()
+	for _, op := range table() {
+		want := ""
+		tags := slices.ContainsFunc(compileInput(op.input).fields, func(f field) bool { return f.name == "tags" })
+		if op.about != "" && tags {
+			want = "arn:aws:ivs:eu-west-1:123456789012:" + op.about + "/*"
+		}
+		if got := iam.TaggedBy("IVS:"+op.name, "eu-west-1", "123456789012"); got != want {
+			t.Errorf("%s with tags tags %q, want %q", op.name, got, want)
+		}
+	}
+}
+
 // namers are the members of a shape that name resources.
 func namers(at string, s *shape) (members []string) {
 	switch {
@@ -177,6 +191,21 @@ func TestADenialSaysWhoWhatAndWhy(t *testing.T) {
 	w.wantDenied(w.call("POST", "/GetStage", `{"arn":"`+other+`"}`), "ivs:GetStage", other, beyond)
 }
 
+func TestAResourceOfAnotherAccountThatARequestRefersToIsDeniedByTheNameOfTheAction(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.may(statement("Allow", "ivs:*", "*", ""))
+	const elsewhere = "arn:aws:ivs:eu-west-1:210987654321:"
+	for _, c := range []struct{ operation, body, resource string }{
+		{"CreateIngestConfiguration", `{"ingestProtocol":"RTMPS","stageArn":"%s"}`, elsewhere + "stage/AbCdEfGhIjKl"},
+		{"ListIngestConfigurations", `{"filterByStageArn":"%s"}`, elsewhere + "stage/AbCdEfGhIjKl"},
+		{"CreateStage", `{"autoParticipantRecordingConfiguration":{"storageConfigurationArn":"%s"}}`, elsewhere + "storage-configuration/AbCdEfGhIjKl"},
+	} {
+		got := w.call("POST", "/"+c.operation, fmt.Sprintf(c.body, c.resource))
+		w.wantDenied(got, "ivs:"+c.operation, c.resource, "because no resource-based policy allows the ivs:"+c.operation+" action")
+	}
+}
+
 func TestWhoIsNobodyMayDoNothing(t *testing.T) {
 	t.Parallel()
 	m := readModel(t)
@@ -234,6 +263,8 @@ func TestACreateWithTagsNeedsTagResourceAsWell(t *testing.T) {
 		"because no identity-based policy allows the ivs:TagResource action")
 	w.may(statement("Allow", "ivs:CreateStage", "*", ""), statement("Allow", "ivs:TagResource", "*", `{"StringEquals":{"aws:RequestTag/team":"radio"}}`))
 	w.wantStatus(create(`{"team":"radio"}`), 200)
+	w.wantStatus(create(`{"Team":"radio"}`), 200)
+	w.wantStatus(create(`{"team":"Radio"}`), 403)
 	w.wantStatus(create(`{"team":"tv"}`), 403)
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"callboard/internal/iam"
 	"callboard/internal/stage"
 )
 
@@ -113,9 +114,9 @@ func (q *inquiry) resourceTags(arn stage.ARN) map[string]string {
 	return tags
 }
 
-// tagged finds a tag by its key, in the very same case.
+// tagged finds a tag by the key that a policy gives it.
 func tagged(tags map[string]string, key string) (values []string, known bool) {
-	value, known := tags[key]
+	value, known := iam.Find(tags, key)
 	return []string{value}, known
 }
 

@@ -112,6 +112,7 @@ func parseOperator(m member) (condition, error) {
 	for _, s := range []set{allValues, anyValue} {
 		if rest, ok := strings.CutPrefix(name, string(s)); ok {
 			name, c.set = rest, s
+			break // an operator has one of them
 		}
 	}
 	var ok bool

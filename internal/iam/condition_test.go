@@ -285,12 +285,25 @@ func TestAllOperatorsAndAllKeysHaveToHold(t *testing.T) {
 	}
 }
 
-func TestKeysAreTheSameInAnyCaseButTagsAreNot(t *testing.T) {
+func TestKeysAreTheSameInAnyCaseThoseOfTagsToo(t *testing.T) {
 	t.Parallel()
 	judge(t, []judgement{
 		{`{"StringEquals": {"AWS:resourcetag/team": "red"}}`, team("red"), true},
-		{`{"StringEquals": {"aws:ResourceTag/Team": "red"}}`, team("red"), false},
+		{`{"StringEquals": {"aws:ResourceTag/Team": "red"}}`, team("red"), true},
+		{`{"StringEquals": {"aws:ResourceTag/Team": "Red"}}`, team("red"), false}, // the value keeps its case
+		{`{"StringEquals": {"aws:ResourceTag/Tea": "red"}}`, team("red"), false},
+		{`{"ForAllValues:StringEquals": {"aws:TagKeys": "Team"}}`, facts{"aws:TagKeys": {"team"}}, false}, // a value, too
 		{`{"StringEquals": {"aws:UserName": "alice"}}`, facts{"aws:username": {"alice"}}, true},
 		{`{"StringLike": {"aws:principalarn": "${AWS:PRINCIPALARN}"}}`, principal("arn:aws:iam::1:user/x"), true},
 	})
+}
+
+func TestATagWhoseKeyIsSpeltAsThePolicyHasItComesFirst(t *testing.T) {
+	t.Parallel()
+	tags := map[string]string{"team": "a", "Team": "b", "TEAM": "c"}
+	for key, want := range map[string]string{"team": "a", "Team": "b", "tEAM": "c", "teams": ""} { // capitals sort first
+		if got, known := Find(tags, key); got != want || known != (want != "") {
+			t.Errorf("%s: got %q, %v, want %q", key, got, known, want)
+		}
+	}
 }

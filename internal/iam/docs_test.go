@@ -30,6 +30,7 @@ func TestThePoliciesOfTheGuideDoWhatItSays(t *testing.T) {
 	const stages = "arn:aws:ivs:eu-west-1:123456789012:stage/*"
 	guide := documented(t)
 	full, _ := Managed("IVSFullAccess")
+	readOnly, _ := Managed("IVSReadOnlyAccess")
 	tried := make(map[string]bool)
 	for _, c := range []struct {
 		policy, action, resource string
@@ -53,6 +54,8 @@ func TestThePoliciesOfTheGuideDoWhatItSays(t *testing.T) {
 		{"Make", "ivs:UntagResource", stageARN, team("radio"), false},
 		{"Make", "ivs:DeleteStage", stageARN, team("radio"), true},
 		{"Make", "ivs:DeleteStage", stageARN, team("tv"), false},
+		{"NoStreamKeys", "ivs:GetIngestConfiguration", "arn:aws:ivs:eu-west-1:123456789012:ingest-configuration/AbCdEfGhIjKl", nil, false},
+		{"NoStreamKeys", "ivs:ListIngestConfigurations", "*", nil, true},
 		{"OnlyFromTheOffice", "ivs:GetStage", stageARN, from("203.0.113.9"), true},
 		{"OnlyFromTheOffice", "ivs:GetStage", stageARN, from("2001:db8:1234::9"), true},
 		{"OnlyFromTheOffice", "ivs:GetStage", stageARN, from("198.51.100.1"), false},
@@ -63,8 +66,11 @@ func TestThePoliciesOfTheGuideDoWhatItSays(t *testing.T) {
 		if guide[c.policy] == nil {
 			t.Fatalf("the guide has no policy %s", c.policy)
 		}
-		if strings.HasPrefix(c.policy, "Only") {
+		switch {
+		case strings.HasPrefix(c.policy, "Only"):
 			policies = append(policies, full)
+		case c.policy == "NoStreamKeys":
+			policies = append(policies, readOnly)
 		}
 		tried[c.policy] = true
 		if got := Decide(policies, Request{Action: c.action, Resource: c.resource, Context: c.facts.get}).Allowed; got != c.want {

@@ -52,14 +52,26 @@ type fault struct {
 
 func (f *fault) Error() string { return f.reason }
 
-func faultf(line int, format string, args ...any) error {
+func faultf(line int, format string, args ...any) *fault {
 	return &fault{line, fmt.Sprintf(format, args...)}
 }
 
-// read gives the tree of a document within its bounds.
-func read(document []byte) (*node, error) {
-	if err := measure(document); err != nil {
-		return nil, err
+// read gives the tree of a document within its bounds, which begins in a line.
+func read(document []byte, line int) (*node, error) {
+	if f := check(document); f != nil {
+		f.line += line - 1
+		return nil, f
+	}
+	r := reader{decoder: json.NewDecoder(bytes.NewReader(document)), document: document, line: line}
+	r.decoder.UseNumber()
+	return r.value(0)
+}
+
+// check tells why a document is no JSON within the bounds, nil if it is. It counts
+// lines from the beginning of the document.
+func check(document []byte) *fault {
+	if f := measure(document); f != nil {
+		return f
 	}
 	var whole json.RawMessage
 	if err := json.Unmarshal(document, &whole); err != nil {
@@ -67,14 +79,12 @@ func read(document []byte) (*node, error) {
 		if e, ok := errors.AsType[*json.SyntaxError](err); ok {
 			line = lineAt(document, int(e.Offset)-1)
 		}
-		return nil, faultf(line, "this is not JSON: %v", err)
+		return faultf(line, "this is not JSON: %v", err)
 	}
-	r := reader{decoder: json.NewDecoder(bytes.NewReader(document)), document: document, line: 1}
-	r.decoder.UseNumber()
-	return r.value(0)
+	return nil
 }
 
-func measure(document []byte) error {
+func measure(document []byte) *fault {
 	if len(document) > maxBytes {
 		return faultf(lineAt(document, maxBytes), "the document has %d bytes; at most %d are read", len(document), maxBytes)
 	}

@@ -16,10 +16,13 @@ const (
 
 // Parse reads a policy document, JSON as AWS users know it. The error names the
 // policy, the line and the reason, and is safe to show.
-func Parse(name string, document []byte) (*Policy, error) {
-	statements, err := parse(document)
+func Parse(name string, document []byte) (*Policy, error) { return ParseAt(name, document, 1) }
+
+// ParseAt is Parse for a document that stands in a larger file, from this line on:
+// the lines in the error are those of the file.
+func ParseAt(name string, document []byte, line int) (*Policy, error) {
+	statements, err := parse(document, line)
 	if err != nil {
-		line := 1
 		if f, ok := errors.AsType[*fault](err); ok {
 			line = f.line
 		}
@@ -28,8 +31,8 @@ func Parse(name string, document []byte) (*Policy, error) {
 	return &Policy{Name: name, document: slices.Clone(document), statements: statements}, nil
 }
 
-func parse(document []byte) ([]statement, error) {
-	root, err := read(bytes.TrimPrefix(document, []byte("\ufeff")))
+func parse(document []byte, line int) ([]statement, error) {
+	root, err := read(bytes.TrimPrefix(document, []byte("\ufeff")), line)
 	if err != nil {
 		return nil, err
 	}

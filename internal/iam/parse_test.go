@@ -88,6 +88,9 @@ func TestABadPolicyIsRefusedWithItsLineAndTheReason(t *testing.T) {
 		{whole(`"Condition": []`), 3, "Condition must be an object, not a list"},
 		{when(`{"StringEqual": {}}`), 3, `no condition operator "StringEqual"; did you mean StringEquals?`},
 		{when(`{"ForEachValue:StringEquals": {}}`), 3, `no condition operator "ForEachValue:StringEquals"`},
+		{when(`{"ForAllValues:ForAnyValue:StringEquals": {}}`), 3, `no condition operator "ForAllValues:ForAnyValue:StringEquals"`},
+		{when(`{"ForAnyValue:ForAllValues:StringEquals": {}}`), 3, `no condition operator "ForAnyValue:ForAllValues:StringEquals"`},
+		{when(`{"ForAllValues:ForAllValues:StringEquals": {}}`), 3, "no condition operator"},
 		{when(`{"StringEqualsifexists": {}}`), 3, "no condition operator"},
 		{when(`{"BinaryEquals": {}}`), 3, "no condition operator"},
 		{when(`{"NullIfExists": {}}`), 3, "makes no sense"},
@@ -123,6 +126,20 @@ func TestABadPolicyIsRefusedWithItsLineAndTheReason(t *testing.T) {
 		}
 		if begin := fmt.Sprintf("policy radio, line %d: ", c.line); !strings.HasPrefix(err.Error(), begin) || !strings.Contains(err.Error(), c.reason) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%.200s\nis refused with %q,\nwant %q and %q", c.document, err, begin, c.reason)
+		}
+	}
+}
+
+func TestLinesAreThoseOfTheFileThatADocumentStandsIn(t *testing.T) {
+	t.Parallel()
+	for document, want := range map[string]string{
+		"{\n\"Statements\": []}":                             `policy p, line 11: there is no element "Statements"`,
+		"{\n\"Statement\": ]":                                "policy p, line 11: this is not JSON",
+		"{\"Statement\": {\"Sid\": \"a\",\n\"Sid\": \"b\"}}": `policy p, line 11: "Sid" is here twice, first in line 10`,
+		"{\n" + strings.Repeat("x", 7000):                    "policy p, line 11: the document has more than",
+	} {
+		if _, err := ParseAt("p", []byte(document), 10); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%.40s\n got %v\nwant %s", document, err, want)
 		}
 	}
 }

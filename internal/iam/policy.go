@@ -45,7 +45,8 @@ type Request struct {
 	// It is asked lazily, only for keys that a statement about this action and
 	// resource needs. Keys this package knows arrive in the spelling of the AWS
 	// documentation, however a policy spells them; what follows aws:RequestTag/
-	// and aws:ResourceTag/ is the tag key as the policy has it. May be nil.
+	// and aws:ResourceTag/ is the tag key as the policy has it, to be looked up with
+	// [Find]. May be nil.
 	Context func(key string) (values []string, known bool)
 }
 

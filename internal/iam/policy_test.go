@@ -27,8 +27,7 @@ func policy(t testing.TB, statements ...string) *Policy {
 type facts map[string][]string
 
 func (f facts) get(key string) ([]string, bool) {
-	values, known := f[key]
-	return values, known
+	return Find(f, key)
 }
 
 func request(action string, f facts) Request {

@@ -71,10 +71,36 @@ var operations = []operation{
 func ResourceOf(action, region, account string) string {
 	for _, o := range operations {
 		if strings.EqualFold(action, "ivs:"+o.name) && len(o.about) < len(taggable) && o.about[0] != "" {
-			return "arn:aws:ivs:" + region + ":" + account + ":" + o.about[0] + "/*"
+			return allOf(o.about[0], region, account)
 		}
 	}
 	return "*"
+}
+
+// makers are the operations that make something and can give it tags, with its type.
+var makers = map[string]string{
+	"CreateEncoderConfiguration": "encoder-configuration",
+	"CreateIngestConfiguration":  "ingest-configuration",
+	"CreateStage":                "stage",
+	"CreateStorageConfiguration": "storage-configuration",
+	"ImportPublicKey":            "public-key",
+	"StartComposition":           "composition",
+}
+
+// TaggedBy is the resource on which ivs:TagResource is asked for as well when a
+// request for the action has tags: all of the type that it makes, as an ARN, or ""
+// if it makes nothing that can have tags.
+func TaggedBy(action, region, account string) string {
+	for name, typ := range makers {
+		if strings.EqualFold(action, "ivs:"+name) {
+			return allOf(typ, region, account)
+		}
+	}
+	return ""
+}
+
+func allOf(typ, region, account string) string {
+	return "arn:aws:ivs:" + region + ":" + account + ":" + typ + "/*"
 }
 
 // tagKeys are the condition keys that end in the key of a tag.
@@ -103,7 +129,8 @@ func canonicalKey(key string) string {
 }
 
 // ContextKey spells a condition key as the AWS documentation does, and tells
-// whether requests to this server may have it. Case matters only in keys of tags.
+// whether requests to this server may have it. What follows aws:RequestTag/ and
+// aws:ResourceTag/ stays as it is; [Find] compares it in any case.
 func ContextKey(name string) (key string, provided bool) {
 	key = canonicalKey(name)
 	return key, isProvided(key)
@@ -114,4 +141,22 @@ func isProvided(key string) bool {
 	return slices.Contains(contextKeys, key) || slices.ContainsFunc(tagKeys, func(known string) bool {
 		return strings.HasPrefix(key, known) && len(key) > len(known)
 	})
+}
+
+// Find looks up what a condition names, a condition key or the tag in one, whose case
+// does not matter in AWS:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourcetag
+// Of several that differ in nothing else, which AWS leaves open, it takes the one
+// spelt like this, else the first in order.
+func Find[V any](named map[string]V, name string) (value V, known bool) {
+	if value, known = named[name]; known {
+		return value, true
+	}
+	first := ""
+	for n, v := range named {
+		if strings.EqualFold(n, name) && (!known || n < first) {
+			value, first, known = v, n, true
+		}
+	}
+	return value, known
 }

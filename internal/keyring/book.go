@@ -59,16 +59,23 @@ func Open(o Options) (*Book, error) {
 // key must not be changed. A change of the file shows after a quarter of a
 // second, a key that was not there before at once.
 func (b *Book) Find(id string) *Key {
-	last, now := b.looked.Load(), int64(time.Since(b.began))
-	if b.path != "" && now-last >= int64(lookInterval) && b.looked.CompareAndSwap(last, now) {
-		b.look() // one of many who ask at this moment does
-	}
+	b.Refresh()
 	k := (*b.keys.Load())[id]
 	if k == nil && b.path != "" {
 		b.look()
 		k = (*b.keys.Load())[id]
 	}
 	return k
+}
+
+// Refresh looks whether the file has changed, unless that was done within the last
+// quarter of a second. Find does so by itself; this is for whoever finds nothing
+// and still wants the log to tell of a file that went bad.
+func (b *Book) Refresh() {
+	last, now := b.looked.Load(), int64(time.Since(b.began))
+	if b.path != "" && now-last >= int64(lookInterval) && b.looked.CompareAndSwap(last, now) {
+		b.look() // one of many who ask at this moment does
+	}
 }
 
 // Add puts a key into the book and not into the file. It fails if the key is not

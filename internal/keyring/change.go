@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,7 +57,10 @@ func read(path string) ([]Key, fs.FileInfo, error) {
 // Change reads the keys of a file, has change work on them and writes what it
 // returns, all before any other Change of the file begins. When it returns
 // without an error the change is durable. An error of change leaves the file as
-// it was. Keys that ended long ago are forgotten on the way.
+// it was, and so does a change that Read would not read.
+//
+// Keys that ended long ago are forgotten on the way, and others that have ended
+// where there is no room for them.
 func Change(ctx context.Context, path string, now time.Time, change func([]Key) ([]Key, error)) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -75,10 +79,13 @@ func Change(ctx context.Context, path string, now time.Time, change func([]Key) 
 		return err
 	}
 	keys = slices.DeleteFunc(keys, func(k Key) bool { return k.forgettable(now) })
-	if len(keys) > maxKeys {
-		return errFull
+	data, err := fit(keys, now)
+	if errors.Is(err, errFull) {
+		return err
 	}
-	data, err := format(keys)
+	if err == nil {
+		_, err = parse(path, data) // a file that nobody can read would end all keys at the next start
+	}
 	if err == nil {
 		err = replace(path, data)
 	}
@@ -95,6 +102,48 @@ func (k *Key) forgettable(now time.Time) bool {
 	}
 	ended := k.Ended()
 	return !ended.IsZero() && ended.Add(keep).Before(now)
+}
+
+// fit gives the file that holds the keys. Where there is no room for all of them
+// those that have ended go, in the order of expendable.
+func fit(keys []Key, now time.Time) ([]byte, error) {
+	count, size := len(keys), 0
+	sizes, gone := make(map[string]int, count), make(map[string]bool)
+	for _, k := range keys {
+		alone, err := format([]Key{k}) // a little more than its part of the whole
+		if err != nil {
+			return nil, err
+		}
+		sizes[k.ID] = len(alone)
+		size += len(alone)
+	}
+	for _, k := range expendable(keys, now) {
+		if count <= maxKeys && size <= maxFile {
+			break
+		}
+		gone[k.ID] = true
+		count, size = count-1, size-sizes[k.ID]
+	}
+	if count > maxKeys {
+		return nil, errFull
+	}
+	return format(slices.DeleteFunc(keys, func(k Key) bool { return gone[k.ID] }))
+}
+
+// expendable are the keys that have ended: first the temporary ones, which nobody
+// looks for, and among the like of each other the oldest first.
+func expendable(keys []Key, now time.Time) []Key {
+	ended := slices.DeleteFunc(slices.Clone(keys), func(k Key) bool { return k.State(now) == "active" })
+	rank := func(k *Key) int {
+		if k.Temporary() {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(ended, func(a, b Key) int {
+		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), a.Ended().Compare(b.Ended()))
+	})
+	return ended
 }
 
 // replace puts a new file in the place of the old one. Whoever reads sees the

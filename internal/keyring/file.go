@@ -24,6 +24,7 @@ type written struct {
 	Created      time.Time      `json:"created,omitzero"`
 	Expires      time.Time      `json:"expires,omitzero"`
 	Revoked      time.Time      `json:"revoked,omitzero"`
+	Successor    string         `json:"successor,omitempty"`
 }
 
 // writtenGrant is a policy in the file: the name of a managed one as a string,
@@ -32,9 +33,9 @@ type writtenGrant Policy
 
 func (g writtenGrant) MarshalJSON() ([]byte, error) {
 	if g.Document == nil {
-		return json.Marshal(g.Name)
+		return encode(g.Name)
 	}
-	return json.Marshal(struct {
+	return encode(struct {
 		Name     string          `json:"name"`
 		Document json.RawMessage `json:"document"`
 	}(g))
@@ -63,22 +64,24 @@ func format(keys []Key) ([]byte, error) {
 		Keys    []written `json:"keys"`
 	}{version, make([]written, 0, len(keys))}
 	for _, k := range keys {
-		w := written{k.ID, k.Secret, k.SessionToken, k.Account, k.Name, []writtenGrant{}, k.Created.UTC(), k.Expires.UTC(), k.Revoked.UTC()}
+		w := written{k.ID, k.Secret, k.SessionToken, k.Account, k.Name, []writtenGrant{}, k.Created.UTC(), k.Expires.UTC(), k.Revoked.UTC(), k.Successor}
 		for _, p := range k.Policies {
 			w.Policies = append(w.Policies, writtenGrant(p))
 		}
 		file.Keys = append(file.Keys, w)
 	}
-	var buf bytes.Buffer
-	e := json.NewEncoder(&buf)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(file)
-	if err == nil && buf.Len() > maxFile {
-		err = fmt.Errorf("the file of the keys would have more than %d bytes", maxFile)
+	compact, err := encode(file)
+	if err != nil {
+		return nil, err
 	}
-	return buf.Bytes(), err
+	data := lay(compact)
+	if len(data) > maxFile {
+		return nil, errTooLong
+	}
+	return data, nil
 }
+
+var errTooLong = fmt.Errorf("the file of the keys would have more than %d bytes", maxFile)
 
 // source is a file that is being read.
 type source struct {
@@ -183,7 +186,10 @@ func (s source) key(raw []byte, start int) (Key, error) {
 	}
 	k := Key{
 		ID: w.ID, Secret: w.Secret, SessionToken: w.SessionToken, Account: w.Account, Name: w.Name,
-		Created: w.Created, Expires: w.Expires, Revoked: w.Revoked,
+		Created: w.Created, Expires: w.Expires, Revoked: w.Revoked, Successor: w.Successor,
+	}
+	if k.Successor != "" && !idForm.MatchString(k.Successor) {
+		return Key{}, s.fail(start, errors.New("successor must be the accessKeyId of another key"))
 	}
 	for _, g := range w.Policies {
 		k.Policies = append(k.Policies, Policy(g))

@@ -37,6 +37,7 @@ type Key struct {
 	Created      time.Time
 	Expires      time.Time // zero: never
 	Revoked      time.Time // zero: not revoked
+	Successor    string    // id of the key that was made to take its place, "" for none
 
 	rights []*iam.Policy
 }
@@ -117,14 +118,15 @@ func (k *Key) Revoke(now time.Time) {
 }
 
 // Rotate makes the key that takes the place of k: another pair of the same owner,
-// with the same policies and as long a life. k itself ends after the grace, or
-// earlier if it had to anyway. A key that has ended has no successor.
+// with the same policies and as long a life, or until the same end if nobody knows
+// when k was made. k itself ends after the grace, or earlier if it had to anyway.
+// A key that has ended has no successor.
 func (k *Key) Rotate(now time.Time, grace time.Duration) (Key, error) {
 	if state := k.State(now); state != "active" {
 		return Key{}, fmt.Errorf("%s is %s: make a new one", k, state)
 	}
 	next := *k
-	if !k.Expires.IsZero() {
+	if !k.Expires.IsZero() && !k.Created.IsZero() {
 		next.Expires = now.Add(k.Expires.Sub(k.Created)).UTC().Truncate(time.Second)
 	}
 	if end := now.Add(grace).UTC().Truncate(time.Second); k.Expires.IsZero() || end.Before(k.Expires) {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -55,6 +56,7 @@ func TestKeysAreReadBackAsTheyWereWritten(t *testing.T) {
 	}
 	gone := newKey(t)
 	gone.Revoke(noon)
+	gone.Successor = long.ID
 	want := []Key{long, temporary, gone}
 	put(t, path, want...)
 	got, err := Read(path)
@@ -93,6 +95,92 @@ func compact(t *testing.T, k Key) Key {
 		}
 	}
 	return k
+}
+
+// The policies are within the bounds, but would not be with a line for each value or
+// an escape for each <.
+func TestAPolicyThatIsRightCanBeKept(t *testing.T) {
+	t.Parallel()
+	numbers := strings.TrimSuffix(strings.Repeat("1,", 2900), ",")
+	for _, condition := range []string{
+		`{"NumericEquals":{"aws:EpochTime":[` + numbers + `]}}`,
+		`{"StringEquals":{"aws:username":"` + strings.Repeat("<&>", 1900) + `"}}`,
+	} {
+		document := `{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":` + condition + `}}`
+		k, err := New(Key{Account: "123456789012", Policies: []Policy{{Name: "long", Document: json.RawMessage(document)}}}, noon, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := newPath(t)
+		put(t, path, k)
+		keys, err := Read(path)
+		if err != nil || string(keys[0].Policies[0].Document) != document {
+			t.Errorf("with %.60s it is read as another one, %v", condition, err)
+		}
+	}
+}
+
+func TestWhatCouldNotBeReadIsNotWritten(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	k := newKey(t)
+	put(t, path, k)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spoil := range []func(*Key){
+		func(*Key) {}, // the id is there twice
+		func(k *Key) { k.ID, k.Account = "AKIABBBBBBBBBBBBBBBB", "12" },
+		func(k *Key) {
+			k.ID, k.Policies = "AKIABBBBBBBBBBBBBBBB", []Policy{{Name: "p", Document: json.RawMessage(`{}`)}}
+		},
+	} {
+		bad := k
+		spoil(&bad)
+		err := Change(t.Context(), path, noon, func(keys []Key) ([]Key, error) { return append(keys, bad), nil })
+		if err == nil || strings.Contains(err.Error(), k.Secret) {
+			t.Errorf("%s is written: %v", bad, err)
+		}
+		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+			t.Errorf("the file has changed, %v", err)
+		}
+	}
+}
+
+func TestTheFileIsForPeopleAndADocumentInItALine(t *testing.T) {
+	t.Parallel()
+	k := Key{ID: "AKIAAAAAAAAAAAAAAAAA", Secret: "a-secret-for-{tests}", Account: "123456789012", Name: "ann", Policies: []Policy{
+		{Name: "IVSReadOnlyAccess"}, {Name: "own", Document: json.RawMessage(`{ "Statement": ["a\\\"]", "<,"] }`)},
+	}}
+	bare := Key{ID: "AKIABBBBBBBBBBBBBBBB", Account: "123456789012", Name: "bob", Revoked: noon}
+	got, err := format([]Key{k, bare})
+	const want = `{
+  "version": 1,
+  "keys": [
+    {
+      "accessKeyId": "AKIAAAAAAAAAAAAAAAAA",
+      "secretAccessKey": "a-secret-for-{tests}",
+      "account": "123456789012",
+      "name": "ann",
+      "policies": [
+        "IVSReadOnlyAccess",
+        {"name":"own","document":{"Statement":["a\\\"]","<,"]}}
+      ]
+    },
+    {
+      "accessKeyId": "AKIABBBBBBBBBBBBBBBB",
+      "account": "123456789012",
+      "name": "bob",
+      "policies": [],
+      "revoked": "2026-01-02T12:00:00Z"
+    }
+  ]
+}
+`
+	if err != nil || string(got) != want {
+		t.Errorf("got %s, %v", got, err)
+	}
 }
 
 func TestOnlyTheOwnerCanReadTheFile(t *testing.T) {
@@ -257,6 +345,64 @@ func TestKeysThatEndedLongAgoAreForgotten(t *testing.T) {
 	}
 }
 
+// crowd is n keys, made from one without the cost of new ones.
+func crowd(n int, like Key, prefix string) []Key {
+	keys := make([]Key, n)
+	for i := range keys {
+		keys[i] = like
+		keys[i].ID = fmt.Sprintf("%s%012d", prefix, i)
+	}
+	return keys
+}
+
+func TestOnlyKeysThatWorkFillTheFile(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	active := Key{Secret: "a-secret-for-tests", Account: "123456789012", Name: "a"}
+	temporary, expired, revoked := active, active, active
+	temporary.SessionToken, temporary.Expires = "token", noon.Add(-time.Minute)
+	expired.Expires = noon.Add(-time.Hour)
+	revoked.Revoke(noon.Add(-2 * time.Hour))
+	all := append(crowd(1, revoked, "AKIAREVO"), crowd(2, expired, "AKIAEXPI")...)
+	all[1].Expires = noon.Add(-time.Second)
+	guests := crowd(3, temporary, "ASIATEMP")
+	guests[0].Expires = noon
+	all = append(append(all, guests...), crowd(maxKeys-6, active, "AKIALIVE")...)
+	put(t, path, all...)
+	for i, want := range []string{guests[1].ID, guests[2].ID, guests[0].ID, all[0].ID, all[2].ID, all[1].ID} {
+		more := crowd(1, active, "AKIAMORE")
+		more[0].ID = fmt.Sprintf("AKIAMORE%012d", i)
+		put(t, path, more...)
+		keys, err := Read(path)
+		if err != nil || len(keys) != maxKeys || keys[maxKeys-1].ID != more[0].ID {
+			t.Fatalf("%d keys are there, %v", len(keys), err)
+		}
+		if slices.ContainsFunc(keys, func(k Key) bool { return k.ID == want }) || keys[0].ID != all[0].ID && i < 3 {
+			t.Errorf("change %d has forgotten another one than %s", i, want)
+		}
+	}
+	err := Change(t.Context(), path, noon, func(keys []Key) ([]Key, error) { return append(keys, crowd(1, active, "AKIATOOM")...), nil })
+	if !errors.Is(err, errFull) {
+		t.Errorf("one more key that works: %v", err)
+	}
+}
+
+func TestEndedKeysGiveTheirBytesToOthers(t *testing.T) {
+	t.Parallel()
+	document := strings.Replace(allowAll, `"*"`, `"arn:aws:ivs:*:*:stage/`+strings.Repeat("🎤", 5900)+`"`, 1) // 24 KB
+	guest := Key{Secret: "a-secret-for-tests", SessionToken: "token", Account: "123456789012", Name: "a", Expires: noon, Policies: []Policy{{Name: "long", Document: json.RawMessage(document)}}}
+	next := guest
+	next.Expires = noon.Add(time.Hour)
+	data, err := fit(append(crowd(150, guest, "ASIATEMP"), crowd(80, next, "ASIANEXT")...), noon)
+	old, young := bytes.Count(data, []byte(`"ASIATEMP`)), bytes.Count(data, []byte(`"ASIANEXT`))
+	if err != nil || old < 80 || old == 150 || young != 80 {
+		t.Errorf("%d keys that have ended and %d others are there, %v", old, young, err)
+	}
+	if _, err = fit(crowd(180, next, "ASIANEXT"), noon); !errors.Is(err, errTooLong) {
+		t.Errorf("more than there is room for: %v", err)
+	}
+}
+
 func TestASuccessorHasTheSameRightsAndAsLongALife(t *testing.T) {
 	t.Parallel()
 	old := newKey(t)
@@ -282,6 +428,16 @@ func TestASuccessorHasTheSameRightsAndAsLongALife(t *testing.T) {
 	old.Revoke(now)
 	if _, err := old.Rotate(now, 0); err == nil {
 		t.Error("a revoked key has a successor")
+	}
+}
+
+func TestASuccessorOfAKeyOfUnknownAgeEndsWhenThatHadTo(t *testing.T) {
+	t.Parallel()
+	old, end := newKey(t), noon.Add(48*time.Hour)
+	old.Created, old.Expires = time.Time{}, end
+	next, err := old.Rotate(noon, time.Hour)
+	if err != nil || !next.Expires.Equal(end) || !old.Expires.Equal(noon.Add(time.Hour)) {
+		t.Errorf("the successor ends at %v, the old one at %v, %v", next.Expires, old.Expires, err)
 	}
 }
 
@@ -321,6 +477,34 @@ func TestARunningBookNoticesChangesOfItsFile(t *testing.T) {
 		time.Sleep(lookInterval)
 		if b.Find(k.ID) != nil {
 			t.Error("a key outlives its file")
+		}
+	})
+}
+
+// Where only the root pair is used nobody asks the book for a key.
+func TestABadFileIsReportedWhenNoKeyIsAskedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := newPath(t)
+		put(t, path)
+		var log bytes.Buffer
+		b, err := Open(Options{Path: path, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b.Refresh()
+		if log.Len() > 0 {
+			t.Errorf("the file is looked at for every request: %s", &log)
+		}
+		for range 3 {
+			time.Sleep(lookInterval)
+			b.Refresh()
+		}
+		if n := strings.Count(log.String(), "level=ERROR"); n != 1 || !strings.Contains(log.String(), "line 1") {
+			t.Errorf("%d errors are logged: %s", n, &log)
 		}
 	})
 }
@@ -437,6 +621,7 @@ func TestABadFileIsToldWithLineAndReason(t *testing.T) {
 		key(`"account": "123456789012", "name": "a", "policies": ["Nope"]`):        `line 4: there is no managed policy Nope`,
 		key(`"account": "123456789012", "name": "a", "policies": [{"name": "p"}]`): "line 4: a policy must be the name of a managed policy",
 		key("\"account\": \"123456789012\", \"name\": \"a\", \"policies\": [\n{\"name\": \"p\", \"document\":\n {}}]"):                                         `line 7: policy p, line 1: the policy has no Statement`,
+		key(`"account": "123456789012", "name": "a", "successor": "\u001b[31m"`):                                                                               "line 4: successor must be",
 		key(`"account": "123456789012", "name": "a", "expires": "soon"`):                                                                                       "line 4: ",
 		key(`"account": "123456789012", "name": "a"`) + "{}":                                                                                                   "this is not JSON",
 		strings.Replace(key(`"account": "123456789012", "name": "a"`), "]}", ",\n"+strings.TrimPrefix(key(`"account": "123456789012", "name": "a"`), head), 1): "line 7: access key AKIAAAAAAAAAAAAAAAAA is there twice",

@@ -150,6 +150,6 @@ func full(d stage.Demand) error {
 	}
 	return &stage.Error{
 		Kind: stage.Quota, Code: stage.CodeStageAtCapacity,
-		Message: fmt.Sprintf("There are %d %s in %s, which is the limit", d.Had, who, place),
+		Message: fmt.Sprintf("There are %d %s in %s; the limit is %d", d.Had, who, place, d.Limit),
 	}
 }

@@ -32,6 +32,9 @@ func (h *house) full(a stage.Admission) {
 	h.t.Helper()
 	_, _, err := h.Floor.Publish(h.Context(), a, stage.Client{}, livetest.Publisher(h.t).Offer())
 	wantKind(h.t, err, stage.Quota, stage.CodeStageAtCapacity)
+	if err != nil && !strings.Contains(err.Error(), "; the limit is ") {
+		h.t.Errorf("the refusal does not tell the limit: %v", err)
+	}
 }
 
 func TestAStageHasOnlySoManyPublishersAndTheNextOneGetsAnEvent(t *testing.T) {

@@ -143,7 +143,7 @@ func (s *socket) ping(ctx context.Context) ending {
 		if s.heard.silence() >= s.endpoint.DeadAfter {
 			return ending{code: closeDead, reason: "heartbeat timeout"}
 		}
-		wait, cancel := context.WithTimeout(ctx, s.endpoint.PingEvery/2) // so that no tick is missed
+		wait, cancel := context.WithTimeout(ctx, s.endpoint.PingEvery/2) // so that no tick is missed; a ping that takes longer to send ends the connection
 		s.conn.Ping(wait)                                                // a pong that comes later than that is heard too
 		cancel()
 	}

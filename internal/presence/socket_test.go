@@ -70,7 +70,7 @@ func (s *seat) flood() {
 
 func TestClientThatIsSilentIsDead(t *testing.T) {
 	t.Parallel()
-	d := open(t, livetest.Setting{}, presence.Options{PingEvery: 10 * time.Millisecond, DeadAfter: 50 * time.Millisecond})
+	d := open(t, livetest.Setting{}, presence.Options{PingEvery: 200 * time.Millisecond, DeadAfter: 500 * time.Millisecond})
 	arn := d.Stage()
 	jwt, id := d.issue(arn)
 	s := d.attend(arn, jwt) // nobody reads, so nobody answers pings
@@ -82,7 +82,7 @@ func TestClientThatIsSilentIsDead(t *testing.T) {
 
 func TestClientThatAnswersPingsLives(t *testing.T) {
 	t.Parallel()
-	d := open(t, livetest.Setting{}, presence.Options{PingEvery: 10 * time.Millisecond, DeadAfter: 2 * time.Second})
+	d := open(t, livetest.Setting{}, presence.Options{PingEvery: 200 * time.Millisecond, DeadAfter: 2 * time.Second})
 	arn := d.Stage()
 	quiet, quietID := d.issue(arn)
 	jwt, id := d.issue(arn)

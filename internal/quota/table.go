@@ -88,7 +88,7 @@ func plain(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 func (p Profile) File() string {
 	var b strings.Builder
 	b.WriteString(`# Quotas of callboard: what each account may have and do in each region. Every
-# value may be none. What is not there is as in the base, which is aws or none.
+# value but burst may be none. What is not there is as in the base, aws or none.
 base: none
 
 `)

@@ -14,14 +14,14 @@ const (
 	maxDocument = 64 << 10 // bytes
 )
 
-// toJSON writes what a node says as JSON. Every member stands in the line that it
-// has in the file, so that whoever finds a mistake in it names the right one.
+// toJSON writes what a node says as JSON. Every member stands as many lines below
+// the node as it does in the file, so that a mistake in it can be told with its line.
 func toJSON(n *yaml.Node) (json.RawMessage, error) {
 	w := &jsonWriter{line: n.Line}
 	if err := w.value(n, 0); err != nil {
 		return nil, err
 	}
-	return append(bytes.Repeat([]byte("\n"), n.Line-1), w.Bytes()...), nil
+	return w.Bytes(), nil
 }
 
 type jsonWriter struct {

@@ -11,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"callboard/internal/iam"
 	"callboard/internal/keyring"
 	"callboard/internal/stage"
 	"callboard/internal/token"
@@ -72,6 +73,11 @@ func parse(text []byte, d Defaults, open func(string) ([]byte, error)) (*Plan, e
 func (p *parser) place(m members, account, region *string) {
 	*account, *region = p.defaults.Account, p.defaults.Region
 	m["account"] = text(account, "account", accountForm.MatchString, anAccount)
+	if among := p.defaults.Regions; len(among) > 0 {
+		allowed := "one that requests may name: " + strings.Join(among, ", ")
+		m["region"] = text(region, "region", func(v string) bool { return slices.Contains(among, v) }, allowed)
+		return
+	}
 	m["region"] = text(region, "region", regionForm.MatchString, aRegion)
 }
 
@@ -243,10 +249,11 @@ func (p *parser) policy(n *yaml.Node, k *keyring.Key) error {
 		return nil
 	}
 	policy := keyring.Policy{Name: fmt.Sprintf("policy-%d", len(k.Policies)+1)}
-	file := ""
+	file, line := "", 0
 	err := mapping(n, "a policy", members{
 		"name": text(&policy.Name, "name", func(v string) bool { return v != "" }, "text"),
 		"document": func(n *yaml.Node) (err error) {
+			line = n.Line
 			policy.Document, err = toJSON(n)
 			return err
 		},
@@ -262,6 +269,8 @@ func (p *parser) policy(n *yaml.Node, k *keyring.Key) error {
 		if policy.Document, err = p.open(file); err != nil {
 			return wrong(n, "the policy cannot be read: %v", err)
 		}
+	} else if _, err := iam.ParseAt(policy.Name, policy.Document, line); err != nil {
+		return wrong(n, "%v", err)
 	}
 	k.Policies = append(k.Policies, policy)
 	return nil

@@ -158,6 +158,19 @@ func TestAMistakeIsToldWithItsLineAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestASeedKeepsToTheRegionsThatRequestsMayName(t *testing.T) {
+	t.Parallel()
+	d := defaults
+	d.Regions = []string{"us-east-1", "eu-west-1"}
+	if p, err := parse([]byte("stages:\n- name: a\n- {name: b, region: eu-west-1}\n"), d, nil); err != nil || len(p.Stages) != 2 {
+		t.Errorf("got %+v, %v", p, err)
+	}
+	_, err := parse([]byte("stages:\n- name: a\n- {name: b, region: eu-west-2}\n"), d, nil)
+	if want := `line 3: region is "eu-west-2"; it must be one that requests may name: us-east-1, eu-west-1`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestAFewLinesCannotAskForMoreThanAServerCanBear(t *testing.T) {
 	t.Parallel()
 	text := "stages:\n- name: a\n  tokens: &t [" + strings.Repeat("{},", 9000) + "{}]\n"
@@ -169,6 +182,24 @@ func TestAFewLinesCannotAskForMoreThanAServerCanBear(t *testing.T) {
 	}
 	deep := "keys:\n- id: AKIAREADONLY00000001\n  policies:\n  - document: &x {a: *x}\n"
 	if _, err := parse([]byte(deep), defaults, files); err == nil || !strings.Contains(err.Error(), "deep") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAPolicyMayStandFarDownInASeed(t *testing.T) {
+	t.Parallel()
+	far := func(effect string) string {
+		return strings.Repeat("\n", 70_000) + "keys:\n- id: AKIAREADONLY00000001\n  secret: long-enough-for-one\n  policies:\n" +
+			"  - document:\n      Statement:\n      - Effect: " + effect + "\n        Action: ivs:*\n        Resource: '*'\n"
+	}
+	p, err := parse([]byte(far("Allow")), defaults, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(p.Keys[0].Policies[0].Document); n > 200 {
+		t.Errorf("the document has %d bytes", n)
+	}
+	if _, err := parse([]byte(far("Maybe")), defaults, files); err == nil || !strings.Contains(err.Error(), "line 70007: ") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -16,7 +16,10 @@ const (
 )
 
 // Defaults are the account and region of what names none.
-type Defaults struct{ Account, Region string }
+type Defaults struct {
+	Account, Region string
+	Regions         []string // that may be named; none means any
+}
 
 // Plan is what a seed file says, checked.
 type Plan struct {

@@ -31,6 +31,7 @@ func (s *Server) openAccess(context.Context) (err error) {
 func (s *Server) verifier() *sigv4.Verifier {
 	return &sigv4.Verifier{
 		Service:        "ivs",
+		Regions:        s.cfg.Regions,
 		Window:         s.cfg.ClockSkew,
 		Host:           s.public.Host,
 		AnyCredentials: s.cfg.Dev,
@@ -38,8 +39,7 @@ func (s *Server) verifier() *sigv4.Verifier {
 	}
 }
 
-// lookup finds the secret of an access key. The root pair comes first: whoever has
-// it need not wait for a look at the file. A revoked key is not known any more.
+// lookup finds the secret of an access key. The root pair comes first. A revoked key is not known any more.
 func (s *Server) lookup(id string) (sigv4.Key, bool) {
 	if root := s.credentials; id == root.AccessKeyID {
 		return sigv4.Key{AccessKeyID: id, Secret: root.SecretAccessKey}, true
@@ -57,7 +57,9 @@ func (s *Server) lookup(id string) (sigv4.Key, bool) {
 // policies, so that they can be rehearsed.
 func (s *Server) principal(id sigv4.Identity) api.Principal {
 	account, isRoot := s.cfg.Account, id.AccessKeyID == s.credentials.AccessKeyID
-	if !isRoot {
+	if isRoot {
+		s.keys.Refresh() // or nobody would hear of a bad file where only the root pair is used
+	} else {
 		if k := s.keys.Find(id.AccessKeyID); k != nil {
 			return PrincipalOf(k)
 		}

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -102,6 +104,35 @@ func TestWithDevAKnownKeyKeepsItsAccountAndPolicies(t *testing.T) {
 	}
 }
 
+func TestRequestsNameOnlyTheRegionsOfTheSetting(t *testing.T) {
+	t.Parallel()
+	for _, dev := range []bool{false, true} {
+		s := servertest.Start(t, func(c *server.Config) {
+			c.Dev, c.Regions = dev, []string{"eu-north-1", c.Region}
+		})
+		credentials := s.Credentials()
+		key := sigv4.Key{AccessKeyID: credentials.AccessKeyID, Secret: credentials.SecretAccessKey}
+		for region, want := range map[string]int{s.Config.Region: 200, "eu-north-1": 200, "eu-north-2": 403} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"/ListStages", strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sigv4.Sign(r, []byte("{}"), key, region, "ivs", time.Now())
+			resp, err := s.Client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := io.ReadAll(resp.Body)
+			if resp.Body.Close(); err != nil || resp.StatusCode != want {
+				t.Errorf("%s with dev %v: %s %s, %v, want %d", region, dev, resp.Status, text, err, want)
+			}
+			if want != 200 && !strings.Contains(string(text), "Credential should be scoped to a valid region, not 'eu-north-2'.") {
+				t.Errorf("the refusal is %s", text)
+			}
+		}
+	}
+}
+
 func TestOnlyATrustedProxySaysWhereARequestCameFrom(t *testing.T) {
 	t.Parallel()
 	office := keyring.Policy{Name: "office", Document: json.RawMessage(`{"Version":"2012-10-17","Statement":[
@@ -173,4 +204,21 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
+}
+
+func TestTheLogTellsOfABadFileWhenOnlyTheRootPairIsUsed(t *testing.T) {
+	t.Parallel()
+	for _, anybody := range []bool{false, true} {
+		ctx, data := bounded(t), t.TempDir()
+		var log lockedBuffer
+		s := servertest.Start(t, func(c *server.Config) { c.Data, c.LogOutput, c.Dev = data, &log, anybody })
+		if err := os.WriteFile(filepath.Join(data, "keys.json"), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for !strings.Contains(log.String(), "the access keys have changed and cannot be used") {
+			if err := s.Call(ctx, "ListStages", struct{}{}, nil); err != nil {
+				t.Fatalf("with dev %v: %v: %s", anybody, err, log.String())
+			}
+		}
+	}
 }

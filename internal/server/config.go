@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,9 +29,10 @@ type Config struct {
 	PublicURL string       // URL under which clients reach Listen; "" derives it from Listen
 	MediaIPs  []netip.Addr // addresses announced for media; none announces those of the socket
 
-	Data    string // directory of the facts and the credentials, or Memory
-	Region  string // region that env, demo and derived ARNs use; requests may name any
-	Account string // 12-digit account of the credentials
+	Data    string   // directory of the facts and the credentials, or Memory
+	Region  string   // region that env, demo and derived ARNs use
+	Regions []string // regions that requests may name; none lets them name any
+	Account string   // 12-digit account of the credentials
 
 	AccessKeyID     string // "" makes a pair at the first start and keeps it in Data
 	SecretAccessKey string
@@ -81,6 +83,9 @@ func (c *Config) check() error {
 	}
 	if remote := bucket.IsURL(c.Buckets); remote != (c.BucketsAccessKeyID != "") || remote != (c.BucketsSecretAccessKey != "") {
 		return fmt.Errorf("buckets-access-key-id and buckets-secret-access-key must be set both if buckets is a URL, and not at all otherwise")
+	}
+	if len(c.Regions) > 0 && !slices.Contains(c.Regions, c.Region) {
+		return fmt.Errorf("region is %s, which is not among regions (%s)", c.Region, strings.Join(c.Regions, ", "))
 	}
 	if err := c.checkDev(); err != nil {
 		return err

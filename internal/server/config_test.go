@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"callboard/internal/sigv4"
 )
 
 func TestTheSampleFileSetsEverySettingToItsDefault(t *testing.T) {
@@ -131,6 +133,7 @@ func TestSettingsThatDoNotFitTogetherAreRefused(t *testing.T) {
 		{"rand-seed without dev", map[string]string{"rand-seed": "1", "data": "memory:"}, "needs dev"},
 		{"rand-seed with facts that stay", map[string]string{"rand-seed": "1", "dev": "true", "data": "/data"}, "data must be memory:, not /data"},
 		{"all addresses without a public URL", map[string]string{"listen": "0.0.0.0:80"}, "public-url"},
+		{"a region that requests may not name", map[string]string{"region": "eu-west-1", "regions": "us-east-1,us-west-2"}, "region is eu-west-1, which is not among regions (us-east-1, us-west-2)"},
 		{"an empty host without a public URL", map[string]string{"listen": ":80"}, "public-url"},
 	}
 	for _, c := range cases {
@@ -219,6 +222,20 @@ func TestListsOfTheFileAndOfFlagsMeanTheSame(t *testing.T) {
 	}
 	if fmt.Sprint(a.MediaIPs) != fmt.Sprint(b.MediaIPs) || len(a.MediaIPs) != 2 {
 		t.Errorf("the file gives %v, the flag %v", a.MediaIPs, b.MediaIPs)
+	}
+}
+
+func TestARegionIsAsLongAsASignatureMayHaveIt(t *testing.T) {
+	t.Parallel()
+	longest := strings.Repeat("a", sigv4.LongestRegion)
+	for _, name := range []string{"region", "regions"} {
+		flags := map[string]string{"region": longest, name: longest}
+		if _, err := Load(Sources{Flag: values(flags)}); err != nil {
+			t.Error(err)
+		}
+		flags[name] += "a"
+		_, err := Load(Sources{Flag: values(flags)})
+		wantError(t, err, "--"+name, "32 characters")
 	}
 }
 

@@ -51,8 +51,8 @@ func (s *Server) doors(ctx context.Context) (*doors, error) {
 		base: base,
 		own: map[string]http.Handler{
 			"/healthz": http.HandlerFunc(s.healthy),
-			"/readyz":  http.HandlerFunc(s.ready),
-			"/metrics": s.metrics.page(),
+			"/readyz":  s.guard(http.HandlerFunc(s.ready)),
+			"/metrics": s.guard(s.metrics.page()),
 		},
 		whip: whip.New(whip.Options{
 			Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/whip", PublicPath: base + "/whip",

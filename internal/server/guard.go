@@ -21,7 +21,9 @@ import (
 //
 // With network the machine may be a container, of which others speak by a
 // name or an address of its own. Then an address is good for the host, since no
-// name was pointed anywhere, and so is a name that nobody can own.
+// name was pointed anywhere, and so is a name that nobody can register. Of such
+// names a neighbour on the network can still own some, which his machine answers to
+// by mDNS or LLMNR: these are no good for a page.
 type guard struct {
 	door    http.Handler
 	host    string // of the public URL, which is meant as well
@@ -34,7 +36,7 @@ func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for _, origin := range r.Header.Values("Origin") {
-		if u, err := url.Parse(origin); err != nil || !g.ours(u.Hostname()) {
+		if !g.friendly(origin) {
 			refuseForeign(w, fmt.Sprintf("This server runs with dev and answers no page from elsewhere, such as %.100q.", origin))
 			return
 		}
@@ -49,17 +51,22 @@ func (g guard) meant(header string) bool {
 		return local(host) || strings.EqualFold(host, g.host)
 	}
 	_, err := netip.ParseAddr(host)
-	return plainHost(header) && (err == nil || g.ours(host) || strings.EqualFold(host, g.host))
+	return plainHost(header) && (err == nil || local(host) || unregistered(host) || strings.EqualFold(host, g.host))
 }
 
-// ours tells whether a host, of a page or of the server, is one that no stranger can have.
-func (g guard) ours(host string) bool {
-	return local(host) || g.network && unownable(host)
+// friendly tells whether an Origin header names a page of this machine. Extensions
+// of a browser have a scheme of their own.
+func (g guard) friendly(origin string) bool {
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return false
+	}
+	return local(u.Hostname()) || g.network && unownable(u.Hostname())
 }
 
 func (g guard) audience() string {
 	if g.network {
-		return "addresses and to names that nobody can own, such as localhost or callboard"
+		return "addresses and to names that nobody can register, such as localhost or callboard"
 	}
 	return "localhost"
 }
@@ -71,16 +78,19 @@ func local(host string) bool {
 	return loopbackHost(host) || strings.HasSuffix(host, ".localhost")
 }
 
-// unownable tells whether a host is a name without a dot, as containers and
-// services have, or under a domain that is not given to anybody (RFC 2606, RFC
-// 6762; ICANN has reserved internal).
+// unregistered tells whether a host is a name that no registrar gives: one without a
+// dot, as containers and services have, one that mDNS gives (RFC 6762), or one that
+// nobody can own at all.
+func unregistered(host string) bool {
+	bare := host != "" && !strings.ContainsAny(host, ".:")
+	return bare || strings.HasSuffix(strings.ToLower(host), ".local") || unownable(host)
+}
+
+// unownable tells whether a host is under a domain that is not given to anybody (RFC
+// 2606; ICANN has reserved internal).
 func unownable(host string) bool {
-	i := strings.LastIndexByte(host, '.')
-	switch strings.ToLower(host[i+1:]) {
-	case "internal", "local", "test":
-		return true
-	}
-	return i < 0 && host != "" && !strings.Contains(host, ":")
+	host = strings.ToLower(host)
+	return strings.HasSuffix(host, ".internal") || strings.HasSuffix(host, ".test")
 }
 
 // hostOf takes the port off a Host header.

@@ -19,14 +19,23 @@ func TestAContainerAnswersItsOwnersAndNoPageFromElsewhere(t *testing.T) {
 		{"172.17.0.2:7480", "", true},
 		{"203.0.113.7", "", true},
 		{"[fd00::2]:7480", "", true},
-		{"callboard:7480", "http://app:3000", true},
-		{"host.docker.internal:7480", "", true},
-		{"box.local", "http://box.local", true},
-		{"board.example.com", "", true}, // the public URL's
+		{"callboard:7480", "http://app.test:3000", true},
+		{"host.docker.internal:7480", "https://host.docker.internal", true},
+		{"callboard:7480", "", true},
+		{"callboard:7480", "http://app:3000", false}, // which a neighbour may answer to
+		{"callboard:7480", "http://test", false},
+		{"box.local", "", true},
+		{"box.local", "http://box.local", false}, // likewise
+		{"board.example.com", "", true},          // the public URL's
 		{"board.example.com", "https://board.example.com", false},
 		{"localhost:7480", "https://evil.example", false},
 		{"localhost:7480", "http://203.0.113.7", false},
 		{"localhost:7480", "null", false},
+		{"localhost:7480", "", true},
+		{"localhost:7480", "//localhost", false},
+		{"localhost:7480", "chrome-extension://localhost", false},
+		{"localhost:7480", "file://localhost", false},
+		{"localhost:7480", "HTTP://localhost", true},
 		{"evil.example:7480", "", false},               // a name that was pointed here
 		{"evil.example", "http://evil.example", false}, // and its page
 		{"local.evil.example", "", false},

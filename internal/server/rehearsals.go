@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"callboard/internal/rehearsal"
@@ -36,6 +37,6 @@ func (s *Server) reset(ctx context.Context) error {
 			return err
 		}
 		s.meter.Refill()
-		return s.sow(ctx)
+		return errors.Join(s.forgetCrop(), s.sow(ctx))
 	})
 }

@@ -80,7 +80,8 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, log: newLogger(&cfg)}
-	steps := []func(context.Context) error{s.openSeed, s.openAccess, s.openQuotas, s.openListener, s.openStore, s.openStage, s.openFloor, s.openHTTP}
+	// Files that may be wrong come first: until they are read nothing is made.
+	steps := []func(context.Context) error{s.openSeed, s.openQuotas, s.openAccess, s.openListener, s.openStore, s.openStage, s.openFloor, s.openHTTP}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.close())

@@ -76,7 +76,14 @@ func TestWithDevOnlyThisMachineIsAnswered(t *testing.T) {
 		{"a name that was pointed here", "/ListStages", "evil.example:7480", "", refused},
 		{"a name that only begins right", "/", "localhost.evil.example", "", refused},
 		{"participants, who have tokens", "/whip/nothing", "evil.example", "https://evil.example", ""},
+		{"a browser extension", "/ListStages", "", "chrome-extension://localhost", refused},
+		{"a page without a scheme", "/ListStages", "", "//localhost", refused},
 		{"health", "/healthz", "evil.example", "", "ok"},
+		{"metrics", "/metrics", "", "", "callboard_participants 0"},
+		{"metrics under a name that was pointed here", "/metrics", "evil.example:7480", "", refused},
+		{"metrics for a page from elsewhere", "/metrics", "", "https://evil.example", refused},
+		{"readiness", "/readyz", "localhost", "", "ready"},
+		{"readiness under a name that was pointed here", "/readyz", "evil.example", "", refused},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -43,7 +43,8 @@ func Settings() []Setting {
 		text("public-url", "URL under which clients reach this server (default: derived from listen)", "a URL like https://callboard.example.com or http://10.0.0.5:7480/path", isPublicURL, func(c *Config) *string { return &c.PublicURL }),
 		addresses("media-ip", "IP addresses announced for media, separated by commas (default: those of the media socket)", func(c *Config) *[]netip.Addr { return &c.MediaIPs }),
 		text("data", "directory of the facts and the credentials, or memory: to keep nothing", "a directory, or memory:", notEmpty, func(c *Config) *string { return &c.Data }),
-		text("region", "region that clients are told to use", "a region name such as us-east-1", isRegion, func(c *Config) *string { return &c.Region }),
+		text("region", "region that clients are told to use", "a region name such as us-east-1, of at most 32 characters", isRegion, func(c *Config) *string { return &c.Region }),
+		regions("regions", "regions that requests may name, separated by commas (default: any)", func(c *Config) *[]string { return &c.Regions }),
 		text("account", "account that the credentials belong to", "12 digits", isAccount, func(c *Config) *string { return &c.Account }),
 		text("access-key-id", "access key id that signs requests (default: made at the first start)", "4 to 128 letters and digits", isKeyID, func(c *Config) *string { return &c.AccessKeyID }),
 		text("secret-access-key", "secret that goes with access-key-id; better a variable or the file than a flag", "at least 8 characters without spaces", isSecret, func(c *Config) *string { return &c.SecretAccessKey }),
@@ -142,6 +143,23 @@ func addresses(name, usage string, field func(*Config) *[]netip.Addr) Setting {
 	}
 }
 
+func regions(name, usage string, field func(*Config) *[]string) Setting {
+	return Setting{Name: name, Usage: usage, Allowed: "region names separated by commas, such as us-east-1,eu-west-1, each of at most 32 characters",
+		set: func(c *Config, v string) bool {
+			*field(c) = nil
+			for part := range strings.SplitSeq(v, ",") {
+				region := strings.TrimSpace(part)
+				if !isRegion(region) {
+					return false
+				}
+				*field(c) = append(*field(c), region)
+			}
+			return true
+		},
+		get: func(c *Config) string { return strings.Join(*field(c), ",") },
+	}
+}
+
 func prefixes(name, usage string, field func(*Config) *[]netip.Prefix) Setting {
 	return Setting{Name: name, Usage: usage, Allowed: "IP addresses or networks separated by commas, such as 10.0.0.5 or 10.0.0.0/8",
 		set: func(c *Config, v string) bool {
@@ -189,7 +207,7 @@ func shortDuration(d time.Duration) string {
 const anAddress = "host:port, such as 127.0.0.1:7480"
 
 var (
-	regionPattern = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
+	regionPattern = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
 	keyIDPattern  = regexp.MustCompile(`^[A-Za-z0-9_]{4,128}$`)
 	digits12      = regexp.MustCompile(`^[0-9]{12}$`)
 	secretPattern = regexp.MustCompile(`^[!-~]{8,256}$`)

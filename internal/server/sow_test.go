@@ -74,8 +74,15 @@ func TestWhatTheSeedSaysIsThereFromTheStart(t *testing.T) {
 	t.Parallel()
 	ctx := bounded(t)
 	file := seedFile(t, seedText)
-	s := servertest.Start(t, func(c *server.Config) { dev(c); c.AccessKeyID = "000000000000"; c.Seed = file })
+	var log lockedBuffer
+	s := servertest.Start(t, func(c *server.Config) {
+		dev(c)
+		c.AccessKeyID, c.Seed, c.LogOutput = "000000000000", file, &log
+	})
 	c := readCrop(ctx, t, s)
+	if text := log.String(); !strings.Contains(text, `msg="sowing the seed" file=`) || !strings.Contains(text, " stages=3 public_keys=1 access_keys=1\n") {
+		t.Errorf("the log says %s", text)
+	}
 	if len(c.Stages) != 3 || c.Stages[0].ARN != "arn:aws:ivs:us-east-1:000000000000:stage/AbCdEfGhIjKl" || !strings.HasPrefix(c.Stages[2].ARN, "arn:aws:ivs:eu-west-1:") {
 		t.Fatalf("the stages are %+v", c.Stages)
 	}
@@ -205,6 +212,25 @@ func TestResetSowsTheSeedAgain(t *testing.T) {
 	}
 }
 
+func TestAResetThatCannotSowLeavesNothingOfTheOldSeed(t *testing.T) {
+	t.Parallel()
+	ctx := bounded(t)
+	data, file, narrow := filepath.Join(t.TempDir(), "data"), seedFile(t, "stages:\n- name: a\n- name: b\n"), seedFile(t, "stages: 1\n")
+	first := servertest.Start(t, func(c *server.Config) { dev(c); c.Data, c.Seed = data, file })
+	first.Close()
+	s := servertest.Start(t, func(c *server.Config) { dev(c); c.Data, c.Seed, c.Quotas = data, file, narrow }) // both stages are there
+	readCrop(ctx, t, s)
+	if status, answer := post(ctx, t, s, "/callboard/v1/reset", ""); status != http.StatusInternalServerError || !strings.Contains(answer, "line 3: Account 000000000000 has 1 resources") {
+		t.Errorf("the reset answers %d %s", status, answer)
+	}
+	if status, answer := send(ctx, t, s, http.MethodGet, "/callboard/v1/seed", ""); status != http.StatusInternalServerError || !strings.Contains(answer, "the last reset could not sow the seed") {
+		t.Errorf("the seed answers %d %s", status, answer)
+	}
+	if _, err := os.Stat(filepath.Join(data, "seed.json")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the tokens of before are still in a file: %v", err)
+	}
+}
+
 func TestTheTokensOfASeedCarryTheHostByWhichTheyAreAskedFor(t *testing.T) {
 	t.Parallel()
 	file := seedFile(t, seedText)
@@ -263,7 +289,7 @@ func TestASeedThatCannotBeSownEndsTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "line 3: Account 000000000000 has 1 resources") {
+	if err := s.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "line 3: Account 000000000000 has 1 resources of type stage in region us-east-1; the limit is 1") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,6 +25,9 @@ type Identity struct {
 type Verifier struct {
 	// Service is the signing name that the scope must carry, like "ivs".
 	Service string
+
+	// Regions are those that a scope may name; none means any.
+	Regions []string
 
 	// Window is how far the time of a request may lie in the past or the
 	// future; 0 means DefaultWindow. Presigned requests live as long as they
@@ -131,7 +135,7 @@ func span(d time.Duration) string {
 // wrong with them at once.
 func (v *Verifier) checkScope(a *authorization) error {
 	var problems []string
-	if !isRegion(a.region) {
+	if !isRegion(a.region) || len(v.Regions) > 0 && !slices.Contains(v.Regions, a.region) {
 		problems = append(problems, fmt.Sprintf("Credential should be scoped to a valid region, not '%s'.", shown(a.region)))
 	}
 	if a.service != v.Service {
@@ -150,14 +154,17 @@ func (v *Verifier) checkScope(a *authorization) error {
 	return nil
 }
 
+// LongestRegion is how many characters the name of a region may have. It leaves
+// room in an ARN of 128 characters for every type and id.
+const LongestRegion = 32
+
 func isRegion(s string) bool {
-	const longest = 32 // leaves room in an ARN of 128 characters for every type and id
 	for i := range len(s) {
 		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
 			return false
 		}
 	}
-	return s != "" && len(s) <= longest
+	return s != "" && len(s) <= LongestRegion
 }
 
 func (v *Verifier) checkSignature(r *http.Request, body []byte, a *authorization) error {

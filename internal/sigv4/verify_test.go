@@ -173,6 +173,36 @@ func TestAFaultyPresignedQueryIsRefusedWithTheNameOfItsFault(t *testing.T) {
 	}
 }
 
+func TestOnlyRegionsOnTheListAreNamedIfThereIsOne(t *testing.T) {
+	t.Parallel()
+	const refused = "Credential should be scoped to a valid region, not '%s'."
+	for _, c := range []struct {
+		region  string
+		allowed []string
+		good    bool
+	}{
+		{"eu-central-1", nil, true},
+		{"eu-central-1", []string{"us-east-1", "eu-central-1"}, true},
+		{"eu-central-1", []string{"us-east-1"}, false},
+		{"eu-central", []string{"eu-central-1"}, false},
+		{strings.Repeat("a", LongestRegion), nil, true},
+		{strings.Repeat("a", LongestRegion+1), []string{strings.Repeat("a", LongestRegion+1)}, false},
+	} {
+		v := verifier(exampleKey, exampleTime)
+		v.Regions = c.allowed
+		r := calls[0].request(t)
+		Sign(r, []byte(calls[0].body), exampleKey, c.region, "ivs", exampleTime)
+		r, body := received(t, r)
+		identity, err := v.Verify(r, body)
+		if !c.good {
+			fails(t, v.Glance(r), CodeInvalid, fmt.Sprintf(refused, c.region))
+			fails(t, err, CodeInvalid, fmt.Sprintf(refused, c.region))
+		} else if err != nil || identity.Region != c.region {
+			t.Errorf("%s of %v: %q, %v", c.region, c.allowed, identity.Region, err)
+		}
+	}
+}
+
 func TestTimeIsCheckedToTheSecond(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {

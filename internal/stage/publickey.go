@@ -57,7 +57,7 @@ func refuseSameKey(tx Tx, c Caller, fingerprint string) error {
 			return err
 		}
 		if k.Fingerprint == fingerprint {
-			return fail(Conflict, "This public key is imported already, as %s", d.ARN)
+			return fail(Conflict, "This public key is imported already") // as which, not everybody may know
 		}
 	}
 	return nil

@@ -70,5 +70,5 @@ func (d Demand) refusal(typ string) error {
 	if !d.Refused() {
 		return nil
 	}
-	return fail(Quota, "Account %s has %d resources of type %s in region %s, which is the limit", d.Account, d.Had, typ, d.Region)
+	return fail(Quota, "Account %s has %d resources of type %s in region %s; the limit is %d", d.Account, d.Had, typ, d.Region, d.Limit)
 }

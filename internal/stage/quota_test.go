@@ -1,6 +1,7 @@
 package stage_test
 
 import (
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -28,6 +29,22 @@ func TestEveryDemandForAResourceIsToldWithHowManyThereWere(t *testing.T) {
 	}
 	if told[1].Refused() || !told[2].Refused() || told[3].Refused() {
 		t.Error("only the third stage is refused")
+	}
+}
+
+// Facts may be from before there was a limit.
+func TestWhoIsAboveTheLimitIsToldBothFigures(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "callboard.db")
+	before := newWorldWith(t, path, stage.Quotas{})
+	for range 3 {
+		before.stage()
+	}
+	before.check(before.store.Close())
+	w := newWorldWith(t, path, stage.Quotas{Stages: 2})
+	_, _, err := w.CreateStage(t.Context(), w.caller, stage.NewStage{})
+	wantKind(t, err, stage.Quota)
+	if want := "Account 123456789012 has 3 resources of type stage in region us-east-1; the limit is 2"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

@@ -17,6 +17,7 @@ type Caller struct {
 	Account string
 	Region  string
 	ARN     string // the principal, for messages
+	Action  string // what he does, like "ivs:GetStage", for messages
 
 	// Endpoints are the URLs under which this caller reaches the server, as
 	// stages and tokens made for it say; the zero value means the server's own.
@@ -163,7 +164,7 @@ func (s *Service) endpointsFor(c Caller) Endpoints {
 // account are out of bounds. A resource of another region is merely not there.
 func (c Caller) reach(arn ARN) error {
 	if arn.Account != c.Account {
-		return fail(Denied, "User: %s is not authorized to perform this operation on resource: %s because no resource-based policy allows it", c.ARN, arn)
+		return fail(Denied, "User: %s is not authorized to perform: %s on resource: %s because no resource-based policy allows the %[2]s action", c.ARN, c.Action, arn)
 	}
 	return nil
 }

@@ -70,7 +70,8 @@ func (s *Service) DeleteStorageConfiguration(ctx context.Context, c Caller, arn 
 	return s.remove(ctx, c, arn, func(tx Tx, d Document) error {
 		users, err := tx.Documents(DocumentQuery{Type: TypeStage, Account: arn.Account, Region: arn.Region, Link: arn, Limit: 1})
 		if err == nil && len(users) > 0 {
-			err = fail(Conflict, "Storage configuration %s is used by stage %s", arn, users[0].ARN)
+			// Which stage is not said: whoever may delete this need not know that.
+			err = fail(Conflict, "Storage configuration %s is used by a stage", arn)
 		}
 		return err
 	})

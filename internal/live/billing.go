@@ -1,0 +1,53 @@
+package live
+
+import (
+	"time"
+
+	"callboard/internal/stage"
+)
+
+// show puts a participant who has just joined into the cast of its stage.
+func (f *Floor) show(arn stage.ARN, joined Person) *person {
+	f.mu.Lock()
+	c := f.casts[arn]
+	if c == nil {
+		// Beginning at the time of day keeps the numbers growing for a client that
+		// comes back after a restart. A stage cannot change a thousand times a
+		// second for long, so the clock stays ahead of them.
+		c = newCast(f.ListViewersUpTo, max(time.Now().UnixMilli(), f.highest))
+		f.casts[arn] = c
+	}
+	c.members++
+	f.mu.Unlock()
+	return c.add(joined)
+}
+
+// hide takes a participant who has left out of the cast of its stage.
+func (f *Floor) hide(arn stage.ARN, who *person) {
+	version := who.cast.remove(who)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if who.cast.members--; who.cast.members == 0 {
+		delete(f.casts, arn)
+		f.highest = max(f.highest, version)
+	}
+}
+
+// person finds somebody who is connected to a stage; nil if nobody by that id is.
+func (f *Floor) person(arn stage.ARN, id string) *person {
+	f.mu.Lock()
+	c := f.casts[arn]
+	f.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	return c.find(id)
+}
+
+// arriving tells whether somebody who is not connected has a request under way,
+// so may be at any moment.
+func (f *Floor) arriving(arn stage.ARN, id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.people[key{arn, id}] != nil
+}
