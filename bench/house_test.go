@@ -28,25 +28,42 @@ type house struct {
 	url     string
 	store   *store.Store
 	service *stage.Service
+	api     http.Handler
 }
 
-func newHouse(b *testing.B) house {
-	ctx := b.Context()
-	db, err := store.Open(ctx, store.Options{Path: filepath.Join(b.TempDir(), "callboard.db")})
+func newHouse(b *testing.B) house { return newHouseAt(b, b.TempDir()) }
+
+func newHouseAt(b *testing.B, dir string) house {
+	h, err := openHouse(dir)
 	must(b, err)
-	b.Cleanup(func() { db.Close() })
-	service, _, err := stage.Open(ctx, stage.Options{
-		Store: db, Linger: time.Hour,
+	b.Cleanup(func() { h.store.Close() })
+	server := httptest.NewServer(h.api)
+	b.Cleanup(server.Close)
+	h.url = server.URL
+	return h
+}
+
+func openHouse(dir string) (h house, err error) {
+	ctx := context.Background()
+	if h.store, err = store.Open(ctx, store.Options{Path: filepath.Join(dir, "callboard.db"), RollBytes: 4 << 30}); err != nil {
+		return house{}, err
+	}
+	h.service, _, err = stage.Open(ctx, stage.Options{
+		Store: h.store, Linger: time.Hour,
 		Endpoints: stage.Endpoints{Events: "ws://localhost/events", WHIP: "http://localhost/whip"},
 	})
-	must(b, err)
-	secret, err := service.Secret(ctx, "page")
-	must(b, err)
-	server := httptest.NewServer(api.New(api.Options{
-		Service: service,
+	if err != nil {
+		return house{}, err
+	}
+	secret, err := h.service.Secret(ctx, "page")
+	if err != nil {
+		return house{}, err
+	}
+	h.api = api.New(api.Options{
+		Service: h.service,
 		Verifier: &sigv4.Verifier{
 			Service: "ivs",
-			Window:  time.Hour,
+			Window:  24 * time.Hour,
 			Lookup:  func(id string) (sigv4.Key, bool) { return key, id == key.AccessKeyID },
 		},
 		Principal: func(sigv4.Identity) api.Principal {
@@ -55,9 +72,8 @@ func newHouse(b *testing.B) house {
 		PageKey: secret,
 		Log:     slog.New(slog.DiscardHandler),
 		Plain:   true,
-	}))
-	b.Cleanup(server.Close)
-	return house{server.URL, db, service}
+	})
+	return h, nil
 }
 
 func (h house) request(operation, body string) *http.Request {

@@ -32,8 +32,10 @@ type hall struct {
 	size    int
 }
 
-func newHall(b *testing.B, size int) *hall {
-	h := &hall{house: newHouse(b), size: size, session: "st-0123456789abc"}
+func newHall(b *testing.B, size int) *hall { return newHallAt(b, b.TempDir(), size) }
+
+func newHallAt(b *testing.B, dir string, size int) *hall {
+	h := &hall{house: newHouseAt(b, dir), size: size, session: "st-0123456789abc"}
 	made, _, err := h.service.CreateStage(b.Context(), caller, stage.NewStage{})
 	must(b, err)
 	h.stage = made.ARN

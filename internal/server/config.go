@@ -14,6 +14,7 @@ import (
 
 	"callboard/internal/bucket"
 	"callboard/internal/stage"
+	"callboard/internal/store"
 )
 
 // Memory is the value of [Config.Data] that keeps everything in the process
@@ -51,6 +52,7 @@ type Config struct {
 
 	Linger      time.Duration // how long a session outlives its last participant
 	ClockSkew   time.Duration // how far a request's clock may be off
+	RollMemory  int           // MiB for the participants that are kept in memory; 0 keeps none
 	Quotas      string        // aws, none, or the path of a file; see package quota
 	LogLevel    slog.Level
 	LogFormat   string // text or json
@@ -70,6 +72,7 @@ func Default() Config {
 		Linger:      120 * time.Second,
 		ClockSkew:   5 * time.Minute,
 		Quotas:      "none",
+		RollMemory:  store.DefaultRollBytes >> 20,
 		LogFormat:   "text",
 		LogOutput:   io.Discard,
 		ShutdownMax: 10 * time.Second,
@@ -206,4 +209,12 @@ func wildcard(address string) bool {
 func portOf(address string) string {
 	_, port, _ := net.SplitHostPort(address)
 	return ":" + port
+}
+
+// rollBytes is RollMemory as the store wants it.
+func (c *Config) rollBytes() int64 {
+	if c.RollMemory == 0 {
+		return -1
+	}
+	return int64(c.RollMemory) << 20
 }

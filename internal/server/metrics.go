@@ -105,6 +105,8 @@ func probes(s *Server) prober {
 			counter("callboard_store_views_total", "Snapshots read.", func(c counts) float64 { return float64(c.facts.Views) }),
 			gauge("callboard_store_updates_queued", "Updates that wait for their commit.", func(c counts) float64 { return float64(c.facts.Queued) }),
 			gauge("callboard_store_readers", "Connections open for reading.", func(c counts) float64 { return float64(c.facts.Readers) }),
+			gauge("callboard_rolls", "Sessions whose participants are in memory.", func(c counts) float64 { return float64(c.facts.Rolls) }),
+			gauge("callboard_roll_bytes", "Memory that they take.", func(c counts) float64 { return float64(c.facts.RollBytes) }),
 		},
 	}
 }

@@ -143,7 +143,7 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	if s.cfg.Data != Memory {
 		path = filepath.Join(s.cfg.Data, "callboard.db")
 	}
-	s.store, err = store.Open(ctx, store.Options{Path: path, Now: s.clock.Now, Log: s.log})
+	s.store, err = store.Open(ctx, store.Options{Path: path, Now: s.clock.Now, Log: s.log, RollBytes: s.cfg.rollBytes()})
 	if err != nil {
 		return fmt.Errorf("data %s cannot be opened: %w", s.cfg.Data, err)
 	}

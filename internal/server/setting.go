@@ -59,6 +59,7 @@ func Settings() []Setting {
 		duration("linger", "how long a session outlives its last participant", 0, func(c *Config) *time.Duration { return &c.Linger }),
 		duration("clock-skew", "how far the clock of a signed request may be off", time.Second, func(c *Config) *time.Duration { return &c.ClockSkew }),
 		text("quotas", "what an account may have and how fast it may call: aws, none, or a file (see callboard quotas)", "aws, none, or a file", notEmpty, func(c *Config) *string { return &c.Quotas }),
+		count("roll-memory", "MiB of memory for the participants of busy sessions; 0 reads them all from the database", func(c *Config) *int { return &c.RollMemory }),
 		level("log-level", "least level that is logged", func(c *Config) *slog.Level { return &c.LogLevel }),
 		text("log-format", "text or json", "text or json", isFormat, func(c *Config) *string { return &c.LogFormat }),
 	}
@@ -94,6 +95,17 @@ func duration(name, usage string, least time.Duration, field func(*Config) *time
 			return err == nil && d >= least
 		},
 		get: func(c *Config) string { return shortDuration(*field(c)) },
+	}
+}
+
+func count(name, usage string, field func(*Config) *int) Setting {
+	return Setting{Name: name, Usage: usage, Allowed: "a whole number, 0 or more",
+		set: func(c *Config, v string) bool {
+			n, err := strconv.Atoi(v)
+			*field(c) = n
+			return err == nil && n >= 0
+		},
+		get: func(c *Config) string { return strconv.Itoa(*field(c)) },
 	}
 }
 

@@ -91,27 +91,35 @@ type Roll struct {
 // meanwhile, and exactly once if it matches throughout. An unknown stage or
 // session gives an empty list.
 func (s *Service) Participants(ctx context.Context, c Caller, r Roll) (list []Participant, next int64, err error) {
-	err = s.store.View(ctx, func(tx Tx) error {
-		session, known, err := lookup(tx, c, r.Stage, r.SessionID)
-		if err != nil || !known {
+	if err := c.reach(r.Stage); err != nil || r.Stage.Region != c.Region {
+		return nil, 0, err
+	}
+	list, hot := s.store.Roll(r.Stage, r.SessionID, r.query(0))
+	if !hot {
+		err = s.store.View(ctx, func(tx Tx) error {
+			session, known, err := lookup(tx, c, r.Stage, r.SessionID)
+			if err != nil || !known {
+				return err
+			}
+			list, err = tx.Participants(r.query(session.No))
 			return err
-		}
-		list, err = tx.Participants(ParticipantQuery{
-			Session:   session.No,
-			Before:    r.Page.After,
-			Limit:     r.Page.Limit + 1,
-			UserID:    r.UserID,
-			Connected: r.Connected,
-			Published: r.Published,
-			Recording: r.Recording,
 		})
-		if err != nil {
-			return err
-		}
-		list, next = cut(list, r.Page.Limit, func(p Participant) int64 { return p.Seq })
-		return nil
-	})
+	}
+	list, next = cut(list, r.Page.Limit, func(p Participant) int64 { return p.Seq })
 	return list, next, err
+}
+
+// query asks for one row more than the page has, to know whether there is another.
+func (r *Roll) query(session int64) ParticipantQuery {
+	return ParticipantQuery{
+		Session:   session,
+		Before:    r.Page.After,
+		Limit:     r.Page.Limit + 1,
+		UserID:    r.UserID,
+		Connected: r.Connected,
+		Published: r.Published,
+		Recording: r.Recording,
+	}
 }
 
 // lookup finds a session for a list, where an unknown one is no error.

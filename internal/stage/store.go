@@ -26,6 +26,11 @@ type Store interface {
 	// View or Update. A ctx that ends before fn has started means that fn did
 	// not run; once it has started, Update waits for the outcome.
 	Update(ctx context.Context, fn func(Tx) error) error
+
+	// Roll gives what Tx.Participants would, for the session of this id on this
+	// stage (whatever q.Session says), from memory and as of this moment; false
+	// if it is not there, which says nothing about whether it exists.
+	Roll(arn ARN, sessionID string, q ParticipantQuery) ([]Participant, bool)
 }
 
 // Tx is one transaction. Getters answer [ErrNoRow] when there is nothing; lists

@@ -39,7 +39,7 @@ func (s *Store) commit(batch []*update) {
 		}
 		ran = append(ran, u)
 		if err == nil {
-			u.err, err = s.apply(c, u.fn, len(batch) > 1)
+			u.err, err = s.apply(c, u, len(batch) > 1)
 		}
 	}
 	if err == nil {
@@ -54,9 +54,9 @@ func (s *Store) commit(batch []*update) {
 
 // apply runs one update. The second error is that of the whole transaction:
 // with it nothing of any update stays.
-func (s *Store) apply(c *conn, fn func(stage.Tx) error, shared bool) (err, broken error) {
+func (s *Store) apply(c *conn, u *update, shared bool) (err, broken error) {
 	t := &tx{conn: c, now: s.advance(), writable: true, shared: shared}
-	err = call(fn, t)
+	err = call(u.fn, t)
 	if err == nil {
 		err = t.err // a statement failed, though fn did not say so
 	}
@@ -72,7 +72,8 @@ func (s *Store) apply(c *conn, fn func(stage.Tx) error, shared bool) (err, broke
 		broken = c.run(rollbackTo)
 	default:
 		s.dirty = true
-		if t.forgot {
+		u.change = t.change
+		if t.change.forgot {
 			s.last.Store(0)
 		}
 	}
@@ -119,6 +120,11 @@ func (s *Store) answer(ran []*update, broken error) {
 	}
 	s.updates.Add(uint64(len(ran)))
 	s.failures.Add(uint64(failed))
+	for _, u := range ran { // the rolls first, for whoever is answered may look at everybody's facts
+		if u.err == nil {
+			s.rolls.feed(&u.change)
+		}
+	}
 	for _, u := range ran {
 		u.done <- u.err
 	}

@@ -142,6 +142,9 @@ func (t *tx) DeleteDocument(arn stage.ARN) error {
 	if n == 0 {
 		return stage.ErrNoRow
 	}
+	if arn.Type == stage.TypeStage {
+		t.change.deleted = append(t.change.deleted, arn)
+	}
 	_, err = t.exec(deleteLinks, arn.String())
 	return err
 }

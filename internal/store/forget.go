@@ -19,6 +19,6 @@ func (t *tx) Forget() error {
 		}
 	}
 	_, err := t.exec(resetCounters)
-	t.forgot = true
+	t.change = change{forgot: true} // what came before is gone as well
 	return err
 }

@@ -124,10 +124,13 @@ func (t *tx) PutParticipant(p *stage.Participant) error {
 	if err == nil && n == 0 {
 		err = t.changeParticipant(p)
 	}
-	if err != nil || p.Detail == nil {
-		return err
+	if err == nil && p.Detail != nil {
+		err = t.putDetail(p)
 	}
-	return t.putDetail(p)
+	if err == nil {
+		t.change.put = append(t.change.put, *p)
+	}
+	return err
 }
 
 // changeParticipant updates only what differs: each column it leaves alone is

@@ -11,8 +11,9 @@ import (
 type update struct {
 	fn      func(stage.Tx) error
 	claimed atomic.Bool // by the committer, which then runs fn, or by a caller who gives up
-	err     error       // the committer's
-	done    chan error  // gets the outcome; never blocks the committer
+	err     error       // the committer's, as is change
+	change  change
+	done    chan error // gets the outcome; never blocks the committer
 }
 
 // claim decides, once, who has the update.

@@ -94,6 +94,7 @@ func (t *tx) insertSession(s *stage.Session) error {
 	_, err = t.exec(insertSession, no, s.Stage.String(), s.ID, s.Started, s.Ended, s.LastLeft, s.Connected, s.NextSeq)
 	if err == nil {
 		s.No = no
+		t.change.opened = append(t.change.opened, *s)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,14 @@ type Options struct {
 	Path string           // the database's file; "" or "memory:" keeps nothing
 	Now  func() time.Time // nil is time.Now
 	Log  *slog.Logger     // nil discards
+
+	// RollBytes bounds the memory of the participants that are kept there; 0 is
+	// [DefaultRollBytes], less than 0 keeps none.
+	RollBytes int64
 }
+
+// DefaultRollBytes is room for about five million participants.
+const DefaultRollBytes = 384 << 20
 
 // Store is a [stage.Store] in SQLite. It may be used by many goroutines at once.
 //
@@ -35,10 +43,13 @@ type Store struct {
 	writer  *pool // of one
 	readers *pool // in memory the same as writer
 	lock    *sqlite.Conn
+	rolls   *rolls
 	memory  bool
 	now     func() time.Time
 
 	committer sync.WaitGroup
+	builder   sync.WaitGroup
+	stopBuild context.CancelFunc
 	closing   sync.Once
 	closeErr  error
 
@@ -54,7 +65,7 @@ var _ stage.Store = (*Store)(nil)
 // committer. It fails if another server has the file, or if a newer version
 // has written it. The store must be closed.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{queue: newQueue(), now: o.Now}
+	s := &Store{queue: newQueue(), now: o.Now, rolls: newRolls(cmp.Or(o.RollBytes, DefaultRollBytes))}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -68,6 +79,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, errors.Join(err, s.closeFiles())
 	}
 	s.committer.Go(s.run)
+	building, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stopBuild = stop
+	s.builder.Go(func() { s.build(building, o.Log) })
 	return s, nil
 }
 
@@ -187,6 +201,8 @@ func (s *Store) advance() time.Time {
 // View is over, and closes the database.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
+		s.stopBuild()
+		s.builder.Wait()
 		s.queue.close()
 		s.committer.Wait()
 		s.closeErr = s.closeFiles()
@@ -216,6 +232,9 @@ type Stats struct {
 	Views    uint64
 	Queued   int // updates that wait now
 	Readers  int // connections open for views
+
+	Rolls     int   // sessions whose participants are in memory
+	RollBytes int64 // what they take
 }
 
 // Stats gives the store's counters.
@@ -227,5 +246,8 @@ func (s *Store) Stats() Stats {
 		Views:    s.views.Load(),
 		Queued:   s.queue.len(),
 		Readers:  s.readers.len(),
+
+		Rolls:     s.rolls.len(),
+		RollBytes: s.rolls.bytes.Load(),
 	}
 }

@@ -28,8 +28,8 @@ type tx struct {
 	writable bool
 	shared   bool // the commit has other updates; this one needs its own way back
 	wrote    bool
-	forgot   bool  // everything, the time of the last commit included
-	err      error // why nothing more can be done
+	err      error  // why nothing more can be done
+	change   change // what the rolls have to know once it is committed
 }
 
 // Now is when the transaction began.

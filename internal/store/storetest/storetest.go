@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) stage.Store) {
 		{"sessions", sessions},
 		{"participants", participants},
 		{"participant lists", participantLists},
+		{"rolls", rolls},
 		{"events", events},
 		{"updates", updates},
 		{"views", views},
