@@ -84,7 +84,7 @@ func (s *set) below(n uint32) (uint32, bool) {
 		level := s.levels[l]
 		i := n >> wordLog
 		if int(i) >= len(level) { // all of the level is below
-			i, n = uint32(len(level)-1), wordBits*uint32(len(level))-1
+			i = uint32(len(level) - 1)
 			if found := level[i]; found != 0 {
 				return s.descend(l, i<<wordLog|top(found)), true
 			}
