@@ -16,9 +16,9 @@ func (s *Store) build(ctx context.Context, log *slog.Logger) {
 		select {
 		case <-ctx.Done():
 			return
-		case w := <-s.rolls.wanted:
-			if err := s.read(ctx, w.name); err != nil && ctx.Err() == nil {
-				log.Error("the roll of a session could not be read", "stage", w.name.stage, "session", w.name.id, "error", err)
+		case name := <-s.rolls.wanted:
+			if err := s.read(ctx, name); err != nil && ctx.Err() == nil {
+				log.Error("the roll of a session could not be read", "stage", name.stage, "session", name.id, "error", err)
 			}
 		}
 	}

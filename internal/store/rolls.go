@@ -26,7 +26,7 @@ type rolls struct {
 
 	ends   atomic.Int64 // how often a stage, or everything, was removed
 	bytes  atomic.Int64
-	wanted chan wish
+	wanted chan sessionName // of sessions whose roll is to be read
 }
 
 // sessionName is how callers name a session.
@@ -46,9 +46,6 @@ type hot struct {
 	ready   atomic.Bool
 	waiting []roll.Row // what was committed while the roll is read; guarded by rolls.mu
 }
-
-// wish asks for the roll of a session that has none.
-type wish struct{ name sessionName }
 
 const (
 	// wantAfter is how many pages of a session without a roll are worth reading all of it.
@@ -72,7 +69,7 @@ func newRolls(limit int64) *rolls {
 		byName:    map[sessionName]*hot{},
 		bySession: map[int64]*hot{},
 		misses:    map[sessionName]int{},
-		wanted:    make(chan wish, 64),
+		wanted:    make(chan sessionName, 64),
 	}
 }
 
@@ -147,7 +144,7 @@ func (r *rolls) miss(name sessionName) {
 	}
 	delete(r.misses, name)
 	select {
-	case r.wanted <- wish{name}:
+	case r.wanted <- name:
 	default: // the builder has enough to do; they will ask again
 	}
 }
