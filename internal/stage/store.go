@@ -31,6 +31,11 @@ type Store interface {
 	// stage (whatever q.Session says), from memory and as of this moment; false
 	// if it is not there, which says nothing about whether it exists.
 	Roll(arn ARN, sessionID string, q ParticipantQuery) ([]Participant, bool)
+
+	// Latest gives the number of the last durable event, 0 if there is none,
+	// and a channel that is closed as soon as that number is another. It is less
+	// than before when everything was forgotten.
+	Latest() (no int64, later <-chan struct{})
 }
 
 // Tx is one transaction. Getters answer [ErrNoRow] when there is nothing; lists
@@ -89,7 +94,7 @@ type Tx interface {
 	AppendEvent(e *Event) error
 	// Events lists the events of one participant, newest first.
 	Events(EventQuery) ([]Event, error)
-	// Feed lists all events with No greater than after, oldest first, at most limit.
+	// Feed lists all events of all stages with No greater than after, oldest first, at most limit.
 	Feed(after int64, limit int) ([]Event, error)
 
 	// Beat notes that the server is alive at Now.

@@ -104,6 +104,20 @@ func (s *Store) finish(c *conn) error {
 	return c.run(commit)
 }
 
+// lastEventOf is the number of the feed's last event after a batch that is durable.
+func lastEventOf(ran []*update, no int64) int64 {
+	for _, u := range ran {
+		switch {
+		case u.err != nil:
+		case u.change.event > 0:
+			no = u.change.event
+		case u.change.forgot:
+			no = 0
+		}
+	}
+	return no
+}
+
 // answer gives everybody their outcome.
 func (s *Store) answer(ran []*update, broken error) {
 	failed := 0
@@ -124,6 +138,10 @@ func (s *Store) answer(ran []*update, broken error) {
 		if u.err == nil {
 			s.rolls.feed(&u.change)
 		}
+	}
+	if broken == nil {
+		last, _ := s.feedEnd.get()
+		s.feedEnd.set(lastEventOf(ran, last))
 	}
 	for _, u := range ran {
 		u.done <- u.err

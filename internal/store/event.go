@@ -40,7 +40,7 @@ func (t *tx) AppendEvent(e *stage.Event) error {
 	_, err = t.exec(insertEvent, no, e.At, e.Stage.String(), e.Session, e.Participant,
 		string(e.Name), e.Remote, string(e.Error))
 	if err == nil {
-		e.No = no
+		e.No, t.change.event = no, no
 	}
 	return err
 }

@@ -73,9 +73,11 @@ func newRolls(limit int64) *rolls {
 	}
 }
 
-// change is what one update did that concerns rolls.
+// change is what one update did that others are shown once it is durable: the
+// rolls, and readers of the feed.
 type change struct {
-	forgot  bool // everything, before the rest was done
+	forgot  bool  // everything, before the rest was done
+	event   int64 // number of the last one that was appended, 0 if none was
 	opened  []stage.Session
 	put     []stage.Participant
 	deleted []stage.ARN // stages

@@ -44,6 +44,7 @@ type Store struct {
 	readers *pool // in memory the same as writer
 	lock    *sqlite.Conn
 	rolls   *rolls
+	feedEnd *feedEnd
 	memory  bool
 	now     func() time.Time
 
@@ -65,7 +66,7 @@ var _ stage.Store = (*Store)(nil)
 // committer. It fails if another server has the file, or if a newer version
 // has written it. The store must be closed.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{queue: newQueue(), now: o.Now, rolls: newRolls(cmp.Or(o.RollBytes, DefaultRollBytes))}
+	s := &Store{queue: newQueue(), now: o.Now, feedEnd: newFeedEnd(), rolls: newRolls(cmp.Or(o.RollBytes, DefaultRollBytes))}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -126,6 +127,9 @@ func (s *Store) prepare(ctx context.Context, log *slog.Logger) error {
 	t := &tx{conn: c}
 	if err := t.one(counterValue, func(r row) { s.last.Store(r.int(0)) }, "clock"); err != nil {
 		return fmt.Errorf("read the time of the last commit: %w", err)
+	}
+	if err := t.one(counterValue, func(r row) { s.feedEnd.set(r.int(0)) }, "event"); err != nil {
+		return fmt.Errorf("read the number of the last event: %w", err)
 	}
 	if ahead := fromMillis(s.last.Load()).Sub(s.now()); ahead > maxStep {
 		log.Warn("the clock is behind the last stored fact: it was wrong then, or is now", "behind", ahead)

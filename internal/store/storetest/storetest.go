@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) stage.Store) {
 		{"participant lists", participantLists},
 		{"rolls", rolls},
 		{"events", events},
+		{"the end of the feed", latest},
 		{"updates", updates},
 		{"views", views},
 		{"time", clock},
