@@ -52,6 +52,10 @@ type conn interface {
 	// flush waits for all that was written.
 	flush() error
 
+	// announce tells the other processes on this database something when the
+	// transaction is committed; it may get lost.
+	announce(text string) error
+
 	script(sql string) error   // of statements that change the schema
 	tables() ([]string, error) // names of all tables but the engine's own
 	close() error

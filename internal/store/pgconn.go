@@ -12,8 +12,16 @@ import (
 )
 
 // pgDialect turns the common SQL into PostgreSQL's: text is ordered by its
-// bytes, as in SQLite, whatever language the database is of.
-var pgDialect = strings.NewReplacer("TEXT NOT NULL", `TEXT COLLATE "C" NOT NULL`)
+// bytes, as in SQLite, whatever language the database is of. And a filter is a
+// range, which only the index made for it has in the order of the list: of an
+// equality the planner knows that the primary key has that order too.
+var pgDialect = strings.NewReplacer(
+	"TEXT NOT NULL", `TEXT COLLATE "C" NOT NULL`,
+	"user_id = $2 AND seq < $3", "user_id >= $2 AND (user_id, seq) < ($2, $3)",
+	"connected = $2 AND seq < $3", "connected >= $2 AND (connected, seq) < ($2, $3)",
+	"published = $2 AND seq < $3", "published >= $2 AND (published, seq) < ($2, $3)",
+	"recording = $2 AND seq < $3", "recording >= $2 AND (recording, seq) < ($2, $3)",
+)
 
 const (
 	pgBegin      = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -43,6 +51,7 @@ type pgConn struct {
 
 	waiting []pgStatement
 	fresh   bool      // nothing of this transaction was sent: it can begin on a new connection
+	mute    int       // whether notifications can be sent: 0 is not known, 1 yes, -1 no
 	owed    bool      // the end of the last transaction was sent and not yet confirmed
 	marked  int       // place of the mark among those that wait; -1: it was sent
 	until   time.Time // end of patience of this transaction, zero for answerTime
@@ -159,6 +168,25 @@ func (c *pgConn) flush() error {
 	}
 	_, _, err := c.exchange(0, nil)
 	return err
+}
+
+func (c *pgConn) announce(text string) error {
+	if c.mute == 0 { // some databases that speak like PostgreSQL have none
+		c.mute = -1
+		_, err := c.rows(pgCanNotify, nil, 1, func(r row) {
+			if r.int(0) > 0 {
+				c.mute = 1
+			}
+		})
+		if err != nil {
+			c.mute = 0
+			return err
+		}
+	}
+	if c.mute < 0 {
+		return nil
+	}
+	return c.write(pgNotify, []any{text})
 }
 
 // script leaves the pipeline, which knows no texts of several statements.

@@ -110,6 +110,9 @@ func (c *liteConn) write(sql string, args []any) error {
 
 func (c *liteConn) flush() error { return nil }
 
+// announce tells nobody: nobody else is there.
+func (c *liteConn) announce(string) error { return nil }
+
 func (c *liteConn) script(sql string) error {
 	return sqlitex.ExecuteScript(c.Conn, dialect.Replace(sql), nil)
 }
