@@ -107,7 +107,7 @@ func (c *pgConn) commit() error {
 // rollback does not wait for its confirmation.
 func (c *pgConn) rollback() error {
 	c.waiting, c.fresh = c.waiting[:0], false
-	if c.lost() || c.pg.TxStatus() == 'I' {
+	if c.lost() || c.owed || c.pg.TxStatus() == 'I' {
 		return nil
 	}
 	if err := c.send(pgStatement{sql: "ROLLBACK"}); err != nil {
@@ -118,7 +118,7 @@ func (c *pgConn) rollback() error {
 }
 
 func (c *pgConn) active() bool {
-	return c.fresh || !c.lost() && (c.pg.TxStatus() != 'I' || len(c.waiting) > 0)
+	return c.fresh || !c.lost() && !c.owed && (c.pg.TxStatus() != 'I' || len(c.waiting) > 0)
 }
 
 func (c *pgConn) lost() bool { return c.pg == nil || c.pg.IsClosed() }
