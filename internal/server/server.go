@@ -17,6 +17,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"callboard/internal/api"
+	"callboard/internal/desk"
 	"callboard/internal/keyring"
 	"callboard/internal/live"
 	"callboard/internal/presence"
@@ -50,6 +51,7 @@ type Server struct {
 	engine   *sfu.Engine
 	floor    *live.Floor
 	presence *presence.Endpoint
+	desk     *desk.Desk
 	metrics  *metrics
 	http     *http.Server
 
