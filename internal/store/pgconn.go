@@ -34,6 +34,11 @@ const (
 	pgSchemaTurn = `SELECT pg_advisory_xact_lock(7161124095259533682)`
 	pgTables     = `SELECT CAST(table_name AS TEXT) FROM information_schema.tables
 		WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'`
+	pgColumns = `SELECT CAST(column_name AS TEXT), CAST(data_type AS TEXT) FROM information_schema.columns
+		WHERE table_schema = current_schema() AND table_name = $1 ORDER BY ordinal_position`
+	// pgOthers counts the connections of other servers.
+	pgOthers = `SELECT COUNT(*) FROM pg_stat_activity
+		WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()`
 )
 
 // pgConn is a [conn] of PostgreSQL. It is dialled when it is first used, and
@@ -53,6 +58,7 @@ type pgConn struct {
 	fresh   bool      // nothing of this transaction was sent: it can begin on a new connection
 	mute    int       // whether notifications can be sent: 0 is not known, 1 yes, -1 no
 	owed    bool      // the end of the last transaction was sent and not yet confirmed
+	patient bool      // no statement of it has a deadline
 	marked  int       // place of the mark among those that wait; -1: it was sent
 	until   time.Time // end of patience of this transaction, zero for answerTime
 }
@@ -208,6 +214,13 @@ func (c *pgConn) tables() (names []string, err error) {
 	return names, err
 }
 
+func (c *pgConn) columns(table string) (list []column, err error) {
+	_, err = c.rows(pgColumns, []any{table}, maxRows, func(r row) {
+		list = append(list, column{r.text(0), kindOf(r.text(1))})
+	})
+	return list, err
+}
+
 func (c *pgConn) close() error {
 	if c.lost() {
 		return nil
@@ -246,7 +259,7 @@ func (c *pgConn) attempt(most int, scan func(row)) (n int, tag pgconn.CommandTag
 		}
 	}
 	until := c.until
-	if until.IsZero() {
+	if until.IsZero() && !c.patient {
 		until = time.Now().Add(answerTime)
 	}
 	c.pg.Conn().SetDeadline(until)

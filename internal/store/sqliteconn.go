@@ -123,6 +123,13 @@ func (c *liteConn) tables() (names []string, err error) {
 	return names, err
 }
 
+func (c *liteConn) columns(table string) (list []column, err error) {
+	_, err = c.rows(`SELECT name, type FROM pragma_table_info('`+table+`') ORDER BY cid`, nil, maxRows, func(r row) {
+		list = append(list, column{r.text(0), kindOf(r.text(1))})
+	})
+	return list, err
+}
+
 func (c *liteConn) close() error { return c.Conn.Close() }
 
 // bind sets the arguments of a statement, the first to $1 and so on. SQLite
