@@ -2,7 +2,7 @@ package store
 
 const resetCounters = `UPDATE counter SET value = 0`
 
-// Forget empties every table but those of the store itself and the secrets.
+// Forget empties every table but those of the store itself, the secrets and who is running.
 // Later transactions get the time of the clock, whatever it was before.
 func (t *tx) Forget() error {
 	var tables []string
@@ -11,7 +11,7 @@ func (t *tx) Forget() error {
 	}
 	for _, table := range tables {
 		switch table {
-		case "counter", "secret", "migration":
+		case "counter", "secret", "migration", "process":
 			continue
 		}
 		if _, err := t.exec(`DELETE FROM ` + table); err != nil {
