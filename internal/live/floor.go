@@ -94,8 +94,9 @@ func Open(o Options) *Floor {
 		media:   make(map[string]*Media),
 		visits:  make(map[*Visit]struct{}),
 		watches: make(map[*Watch]struct{}),
-		tally:   tally{counts: make(map[share]int)},
+		tally:   tally{counts: make(map[share]int), others: make(map[string]map[share]int)},
 	}
+	f.tally.note = func(s share) { f.eachWatch(func(w *Watch) { w.markShare(s) }) }
 	f.facts, f.giveUp = context.WithCancel(context.Background())
 	return f
 }

@@ -21,13 +21,14 @@ type Watch struct {
 	floor   *Floor
 	changed chan struct{}
 
-	mu    sync.Mutex
-	marks map[key]struct{}
+	mu     sync.Mutex
+	marks  map[key]struct{}
+	shares map[share]struct{}
 }
 
 // Watch begins to watch; everybody who is here is news. Close ends it.
 func (f *Floor) Watch() *Watch {
-	w := &Watch{floor: f, changed: make(chan struct{}, 1), marks: make(map[key]struct{})}
+	w := &Watch{floor: f, changed: make(chan struct{}, 1), marks: make(map[key]struct{}), shares: make(map[share]struct{})}
 	f.mu.Lock()
 	f.watches[w] = struct{}{}
 	f.watched.Store(int32(len(f.watches)))
@@ -37,6 +38,9 @@ func (f *Floor) Watch() *Watch {
 		for _, id := range c.held() {
 			w.mark(key{arn, id})
 		}
+	}
+	for _, s := range f.tally.shares() {
+		w.markShare(s)
 	}
 	return w
 }
@@ -79,8 +83,11 @@ func (w *Watch) mark(k key) {
 	wake(w.changed)
 }
 
-// note marks somebody for every watch. Where nobody watches it costs nothing.
-func (f *Floor) note(k key) {
+// note marks somebody for every watch.
+func (f *Floor) note(k key) { f.eachWatch(func(w *Watch) { w.mark(k) }) }
+
+// eachWatch costs nothing where nobody watches.
+func (f *Floor) eachWatch(do func(*Watch)) {
 	if f.watched.Load() == 0 {
 		return
 	}
@@ -88,7 +95,7 @@ func (f *Floor) note(k key) {
 	watches := slices.Collect(maps.Keys(f.watches))
 	f.mu.Unlock()
 	for _, w := range watches {
-		w.mark(k)
+		do(w)
 	}
 }
 
