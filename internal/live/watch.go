@@ -2,6 +2,7 @@ package live
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -157,6 +158,9 @@ func (c *cast) see(home string, public Person) (more bool) {
 	if who == nil || who.home != home {
 		instead := c.put(&person{cast: c, home: home, public: public, followers: make(map[*reception]struct{})})
 		return instead == nil || instead.home == "" // somebody of ours is counted until it is hidden
+	}
+	if reflect.DeepEqual(who.public, public) {
+		return false // a new link tells all again
 	}
 	shown := c.shown(who)
 	who.public = public

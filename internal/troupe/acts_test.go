@@ -74,14 +74,14 @@ func TestRequestsOfAParticipantGoToTheProcessThatHoldsIt(t *testing.T) {
 	arn := a.stage()
 	jwt, id := a.token(arn)
 	first := a.attend(jwt)
-	state := first.awaitPeople(id)
+	seen := first.awaitPeople(id)
 	p, _ := b.publish(jwt) // the load balancer sends it elsewhere
 	first.awaitPeople(id + "+")
 	if n := a.floor.Stats().Publications; n != 1 {
 		t.Errorf("%d publications where the participant is", n)
 	}
 	second := b.attend(jwt) // a socket that continues the first one
-	if err := second.conn.Write(t.Context(), 1, []byte(`{"type":"HELLO","payload":{"resume":"`+state.Payload.Resume+`"}}`)); err != nil {
+	if err := second.conn.Write(t.Context(), 1, []byte(`{"type":"HELLO","payload":{"resume":"`+seen.Payload.Resume+`"}}`)); err != nil {
 		t.Fatal(err)
 	}
 	if err := second.conn.Write(t.Context(), 1, []byte(`{"type":"SET_STATE","payload":{"audioMuted":true}}`)); err != nil {

@@ -49,6 +49,8 @@ type node struct {
 	server   *httptest.Server
 	stalled  *stall
 	kill     func() // ends it without a word to anybody
+
+	breakLinks func() // to the others
 }
 
 // stall is a store that can be cut off.
@@ -131,6 +133,7 @@ func (h *house) open(change ...func(*live.Options, *troupe.Options)) *node {
 	}
 	n.troupe, err = troupe.New(t.Context(), to)
 	h.check(err)
+	n.breakLinks = n.troupe.BreakLinks()
 	lo.Others = n.troupe
 	n.floor = live.Open(lo)
 	n.service.UseFloor(n.troupe)
@@ -372,4 +375,8 @@ func (s *socket) awaitPeople(want ...string) state {
 	s.t.Helper()
 	want = slices.Sorted(slices.Values(want))
 	return s.await(strings.Join(want, ", "), func(f state) bool { return f.Type == "STAGE_STATE" && slices.Equal(f.sees(), want) })
+}
+
+func settings(m map[string]string) func(*live.Options, *troupe.Options) {
+	return func(_ *live.Options, o *troupe.Options) { o.Settings = m }
 }
