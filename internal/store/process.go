@@ -27,14 +27,12 @@ func (t *tx) Processes() ([]stage.Process, error) {
 
 // PutProcess inserts or replaces a server.
 func (t *tx) PutProcess(p stage.Process) error {
-	_, err := t.exec(putProcess, p.ID, p.URL, p.Settings, p.Renewed, p.Expires)
-	return err
+	return t.write(putProcess, p.ID, p.URL, p.Settings, p.Renewed, p.Expires)
 }
 
 // DeleteProcess removes a server; its seats stay.
 func (t *tx) DeleteProcess(id string) error {
-	_, err := t.exec(deleteProcess, id)
-	return err
+	return t.write(deleteProcess, id)
 }
 
 // Seat reads which server holds a participant.
@@ -55,12 +53,10 @@ func (t *tx) Seats(process string, limit int) ([]stage.Seat, error) {
 
 // PutSeat inserts or replaces a seat.
 func (t *tx) PutSeat(s stage.Seat) error {
-	_, err := t.exec(putSeat, s.Stage.String(), s.ParticipantID, s.Process)
-	return err
+	return t.write(putSeat, s.Stage.String(), s.ParticipantID, s.Process)
 }
 
 // DeleteSeat removes a seat, if there is one.
 func (t *tx) DeleteSeat(arn stage.ARN, participantID string) error {
-	_, err := t.exec(deleteSeat, arn.String(), participantID)
-	return err
+	return t.write(deleteSeat, arn.String(), participantID)
 }
