@@ -91,7 +91,7 @@ func (t *Troupe) Run(ctx context.Context) {
 		t.renew(ctx)
 		select {
 		case <-ctx.Done():
-			t.close()
+			t.Close()
 			return
 		case <-tick.C:
 		case <-t.news:
@@ -99,8 +99,12 @@ func (t *Troupe) Run(ctx context.Context) {
 	}
 }
 
-// close ends what is between this process and the others.
-func (t *Troupe) close() {
+// Close takes this process off the list and ends what is between it and the
+// others. It is for who never calls Run, which does the same at its end.
+func (t *Troupe) Close() {
+	if t.cut.Err() != nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if err := t.Register.Resign(ctx); err != nil {
