@@ -274,3 +274,25 @@ func pgPlan(t *testing.T, c conn, sql string) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+func TestServersThatStartAtOnceMakeOneSchema(t *testing.T) {
+	t.Parallel()
+	url := storetest.Postgres(t)
+	stores := make([]*Store, 4)
+	var all sync.WaitGroup
+	for i := range stores {
+		all.Go(func() {
+			var err error
+			if stores[i], err = Open(t.Context(), Options{Path: url}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for _, s := range stores {
+		if s != nil {
+			mustUpdate(t, s, note)
+			closeNow(t, s)
+		}
+	}
+}
