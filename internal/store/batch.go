@@ -37,6 +37,7 @@ type changes struct {
 	Opened  []openedRecord `json:"opened,omitempty"`
 	Put     [][2]int64     `json:"put,omitempty"`     // session and Seq
 	Deleted []string       `json:"deleted,omitempty"` // ARNs of stages
+	Stale   []int64        `json:"stale,omitempty"`   // sessions whose rolls are to be read anew
 }
 
 type openedRecord struct {
@@ -59,6 +60,7 @@ func (c *changes) add(u *change) {
 	for _, arn := range u.deleted {
 		c.Deleted = append(c.Deleted, arn.String())
 	}
+	c.Stale = append(c.Stale, u.stale...)
 }
 
 // append appends what a later commit did.
@@ -70,6 +72,7 @@ func (c *changes) append(later changes) {
 	c.Opened = append(c.Opened, later.Opened...)
 	c.Put = append(c.Put, later.Put...)
 	c.Deleted = append(c.Deleted, later.Deleted...)
+	c.Stale = append(c.Stale, later.Stale...)
 }
 
 // record stores what the batch changed, under the next number.
@@ -145,7 +148,7 @@ func (s *Store) changesUpTo(t *tx, applied, last int64) (*change, bool, error) {
 
 // resolve reads the participants that changes name, of sessions whose roll is here.
 func (s *Store) resolve(t *tx, sum *changes) (*change, error) {
-	c := &change{forgot: sum.Forgot}
+	c := &change{forgot: sum.Forgot, stale: sum.Stale}
 	wanted := map[int64]bool{}
 	for _, o := range sum.Opened {
 		c.opened = append(c.opened, stage.Session{No: o.No, Stage: readARN(o.Stage), ID: o.ID})
