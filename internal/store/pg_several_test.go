@@ -239,9 +239,9 @@ func TestPostgreSQLWalksTheIndexMadeForAList(t *testing.T) {
 		}
 	}
 	check("empty")
-	session := fillSession(t, s, 5000)
+	session := fillSession(t, s, 2000)
 	mustUpdate(t, s, func(x stage.Tx) error {
-		for seq := int64(7); seq < 5000; seq += 500 {
+		for seq := int64(7); seq < 2000; seq += 200 {
 			p := nobody(session.No, seq)
 			p.Connected, p.Recording = true, stage.RecordingFailed
 			if err := x.PutParticipant(p); err != nil {
