@@ -28,7 +28,7 @@ func TestFactsAgreeWhateverProcessesAndPeopleDo(t *testing.T) {
 		jwt, _ := nodes[0].token(arn)
 		tokens = append(tokens, jwt)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), 6*lease)
+	ctx, stop := context.WithTimeout(t.Context(), 3*lease)
 	defer stop()
 	var all sync.WaitGroup
 	for i := range 8 {
