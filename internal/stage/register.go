@@ -146,11 +146,8 @@ func (r *Register) record(tx Tx, e Entry, p *Participant, f Fact) error {
 		p.Detail.Protocol = f.Protocol
 	case Left:
 		p.Connected = false
-		if err := r.depart(tx, e); err != nil {
-			return err
-		}
 	}
-	return tx.AppendEvent(&Event{
+	err := tx.AppendEvent(&Event{
 		At:          tx.Now(),
 		Stage:       e.Stage,
 		Session:     e.Session,
@@ -159,6 +156,10 @@ func (r *Register) record(tx Tx, e Entry, p *Participant, f Fact) error {
 		Remote:      f.Remote,
 		Error:       f.Error,
 	})
+	if err == nil && f.Name == Left {
+		err = r.depart(tx, e)
+	}
+	return err
 }
 
 // depart counts one participant out of its session.
@@ -170,7 +171,9 @@ func (r *Register) depart(tx Tx, e Entry) error {
 	s.Connected--
 	if s.Connected == 0 {
 		s.LastLeft = tx.Now()
-		s.settle(tx.Now(), r.linger)
+		if s.settle(tx.Now(), r.linger); !s.Ended.IsZero() {
+			return putEnded(tx, &s)
+		}
 	}
 	return tx.PutSession(&s)
 }
