@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,9 +31,9 @@ const (
 	rollbackTo = "ROLLBACK TO one"
 )
 
-// busy is how long a statement waits for another program that has the file
+// patience is how long a statement waits for another program that has the file
 // open, an operator's shell say.
-const busy = 10 * time.Second
+const patience = 10 * time.Second
 
 // dialect turns the common SQL into SQLite's. What is special is said in
 // comments, for which another engine has another use or none: that a table is
@@ -97,6 +98,7 @@ var writing = []string{
 	"PRAGMA fullfsync = ON",
 	"PRAGMA checkpoint_fullfsync = ON",
 	"PRAGMA cache_size = -65536", // KiB
+	"PRAGMA secure_delete = ON",  // what is erased is overwritten
 	"PRAGMA wal_autocheckpoint = 4000",
 	"PRAGMA journal_size_limit = 67108864",
 }
@@ -127,7 +129,7 @@ func connect(path string, settings ...string) (*conn, error) {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	c := &conn{Conn: opened, statements: map[string]*sqlite.Stmt{}}
-	c.SetBusyTimeout(busy)
+	c.SetBusyTimeout(patience)
 	for _, setting := range append(slices.Clone(settings), mapped()) {
 		if err := sqlitex.ExecuteTransient(opened, setting, nil); err != nil {
 			return nil, errors.Join(fmt.Errorf("open the database %s: %s: %w", path, setting, err), c.Close())
@@ -262,4 +264,41 @@ func fromMillis(ms int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(ms).UTC()
+}
+
+// Scrub folds the log into the file and empties it: old pages, with what was
+// erased from them, stay there otherwise until they are written over. It waits
+// for views that began before, and no longer than ctx.
+func (s *Store) Scrub(ctx context.Context) error {
+	if s.memory {
+		return nil
+	}
+	for {
+		busy, err := s.emptyLog(ctx)
+		if err != nil || !busy {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond): // nobody tells when a view is over
+		}
+	}
+}
+
+func (s *Store) emptyLog(ctx context.Context) (busy bool, err error) {
+	c, err := s.writer.get(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer s.writer.put(c)
+	c.SetBusyTimeout(0) // the committer waits
+	defer c.SetBusyTimeout(patience)
+	err = sqlitex.ExecuteTransient(c.Conn, "PRAGMA wal_checkpoint(TRUNCATE)", &sqlitex.ExecOptions{
+		ResultFunc: func(r *sqlite.Stmt) error { busy = r.ColumnInt(0) != 0; return nil },
+	})
+	if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultBusy {
+		return true, nil
+	}
+	return busy, err
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,6 +82,7 @@ type change struct {
 	opened  []stage.Session
 	put     []stage.Participant
 	deleted []stage.ARN // stages
+	stale   []int64     // sessions of which a roll would show too much
 }
 
 // Roll gives a page of a session's participants from memory; false if the
@@ -164,6 +166,9 @@ func (r *rolls) feed(c *change) {
 	}
 	for _, arn := range c.deleted {
 		r.forget(func(h *hot) bool { return h.name.stage == arn })
+	}
+	if len(c.stale) > 0 {
+		r.forget(func(h *hot) bool { return slices.Contains(c.stale, h.session) })
 	}
 	if r.bytes.Load() > r.limit {
 		r.makeRoom()
