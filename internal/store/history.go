@@ -1,7 +1,9 @@
 package store
 
 import (
+	"context"
 	"errors"
+	"time"
 
 	"callboard/internal/stage"
 )
@@ -93,4 +95,29 @@ func (t *tx) Erase(session, seq int64) error {
 	}
 	t.change.stale = append(t.change.stale, session)
 	return err
+}
+
+// Scrub lets nothing that was removed or erased stay in files that the store has
+// for a while. It waits for views that began before.
+func (s *Store) Scrub(ctx context.Context) error {
+	for {
+		busy, err := s.scrubOnce(ctx)
+		if err != nil || !busy {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond): // nobody tells when a view is over
+		}
+	}
+}
+
+func (s *Store) scrubOnce(ctx context.Context) (busy bool, err error) {
+	c, err := s.writer.get(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer s.writer.put(c)
+	return s.engine.scrub(c)
 }
