@@ -281,7 +281,7 @@ func TestHooksOfTheAPIReachNoAddressThatIsNotOfTheInternet(t *testing.T) {
 		c := &Courier{guard: guard{one.networks}, o: Options{Timeout: 10 * time.Second, Now: time.Now}}
 		c.open, c.guarded = client(transport(nil)), client(transport(&c.guard))
 		h := Hook{URL: one.url, Configured: one.configured, secrets: []string{NewSecret()}}
-		if got := c.post(t.Context(), &h, "id", []byte("{}")); got != one.want || reached.Load() != one.reached {
+		if got := c.post(t.Context(), &h, 1, "id", []byte("{}")); got != one.want || reached.Load() != one.reached {
 			t.Errorf("%+v: %+v, reached %d times", one, got, reached.Load())
 		}
 		c.open.CloseIdleConnections()
@@ -297,7 +297,7 @@ func TestWhoDoesNotAnswerInTimeIsTriedAgain(t *testing.T) {
 	defer close(free)
 	c := &Courier{o: Options{Timeout: 50 * time.Millisecond, Now: time.Now}, open: client(transport(nil))}
 	h := Hook{URL: server.URL, Configured: true, secrets: []string{NewSecret()}}
-	if got := c.post(t.Context(), &h, "id", []byte("{}")); got != (outcome{reason: "no answer in time"}) {
+	if got := c.post(t.Context(), &h, 1, "id", []byte("{}")); got != (outcome{reason: "no answer in time"}) {
 		t.Errorf("%+v", got)
 	}
 }

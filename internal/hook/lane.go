@@ -185,7 +185,7 @@ func (r *round) attempt(ctx context.Context, e stage.Event) outcome {
 	if err != nil {
 		return outcome{reason: "the event cannot be read: " + err.Error()}
 	}
-	o := r.c.post(trying, &r.hook, id, body)
+	o := r.c.post(trying, &r.hook, e.No, id, body)
 	r.c.tally.count(r.hook.ARN, o.delivered)
 	return o
 }

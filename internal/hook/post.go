@@ -51,7 +51,7 @@ func client(t http.RoundTripper) *http.Client {
 }
 
 // post makes one attempt.
-func (c *Courier) post(ctx context.Context, h *Hook, id string, body []byte) outcome {
+func (c *Courier) post(ctx context.Context, h *Hook, no int64, id string, body []byte) outcome {
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, h.URL, bytes.NewReader(body))
@@ -60,6 +60,7 @@ func (c *Courier) post(ctx context.Context, h *Hook, id string, body []byte) out
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "Callboard")
+	r.Header.Set("Callboard-Event-Number", strconv.FormatInt(no, 10)) // by which it can be asked for again
 	now := c.o.Now()
 	if err := sign(r.Header, h.secrets, id, now, body); err != nil {
 		return outcome{reason: "the secret cannot be read"}

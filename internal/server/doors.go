@@ -55,7 +55,7 @@ func (s *Server) doors(ctx context.Context) (*doors, error) {
 		}
 	}
 	plain := s.newAPI("", pageKey)
-	s.desk = desk.New(desk.Options{Service: s.service, API: plain, Log: s.log, BasePath: base})
+	s.desk = desk.New(desk.Options{Service: s.service, Hooks: s.courier, API: plain, Log: s.log, BasePath: base})
 	s.presence = presence.New(presence.Options{Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/events"})
 	return &doors{
 		base: base,

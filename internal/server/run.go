@@ -20,10 +20,15 @@ func (s *Server) Run(ctx context.Context) error {
 	floor, served := make(chan error, 1), make(chan error, 1)
 	s.gate.Lock() // operations wait for the seed, from the first on
 	go func() {
-		var metering sync.WaitGroup
-		metering.Go(func() { s.meter.Run(onFloor) })
+		var beside, telling sync.WaitGroup
+		untilQuiet, quiet := context.WithCancel(context.WithoutCancel(ctx))
+		beside.Go(func() { s.meter.Run(onFloor) })
+		beside.Go(func() { s.keepHistory(onFloor) })
+		telling.Go(func() { s.courier.Run(untilQuiet) })
 		err := s.floor.Run(onFloor)
-		metering.Wait()
+		beside.Wait()
+		quiet() // what happened while everybody left is told after the next start, if not by now
+		telling.Wait()
 		floor <- err
 	}()
 	go func() { served <- s.http.Serve(s.listener) }()

@@ -18,6 +18,7 @@ import (
 
 	"callboard/internal/api"
 	"callboard/internal/desk"
+	"callboard/internal/hook"
 	"callboard/internal/keyring"
 	"callboard/internal/live"
 	"callboard/internal/presence"
@@ -48,6 +49,7 @@ type Server struct {
 	store    *store.Store
 	service  *stage.Service
 	register *stage.Register
+	courier  *hook.Courier
 	engine   *sfu.Engine
 	floor    *live.Floor
 	presence *presence.Endpoint
@@ -82,7 +84,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, log: newLogger(&cfg)}
 	// Files that may be wrong come first: until they are read nothing is made.
-	steps := []func(context.Context) error{s.openSeed, s.openQuotas, s.openAccess, s.openListener, s.openStore, s.openStage, s.openFloor, s.openHTTP}
+	steps := []func(context.Context) error{s.openSeed, s.openQuotas, s.openAccess, s.openListener, s.openStore, s.openStage, s.openHooks, s.openFloor, s.openHTTP}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.close())

@@ -15,7 +15,7 @@ const (
 	deleteExpired = `DELETE FROM expired WHERE session = $1`
 
 	someEvents    = `SELECT no FROM event WHERE session = $1 ORDER BY session, participant, no LIMIT 0 + $2`
-	lastOfEvents  = `SELECT COALESCE(MAX(no), 0) FROM (` + someEvents + `) some`
+	lastOfEvents  = `SELECT COALESCE(MAX(no), 0) FROM (` + someEvents + `) few`
 	deleteEvents  = `DELETE FROM event WHERE no IN (` + someEvents + `)`
 	raiseOldest   = `UPDATE counter SET value = $1 WHERE name = 'oldest' AND value < $2`
 	deleteDetails = `DELETE FROM participant_detail WHERE session = $1 AND seq IN
