@@ -37,9 +37,10 @@ type Store interface {
 	// than before when everything was forgotten.
 	Latest() (no int64, later <-chan struct{})
 
-	// Scrub lets nothing that was removed or erased stay in files that the store
-	// has for a while: it returns when that is so.
-	Scrub(ctx context.Context) error
+	// Scrub lets nothing that was removed or erased stay in the log of the files
+	// that the store has or, wholly, anywhere in them: it returns when that is
+	// so. Updates wait meanwhile.
+	Scrub(ctx context.Context, wholly bool) error
 }
 
 // Tx is one transaction. Getters answer [ErrNoRow] when there is nothing; lists

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"callboard/internal/stage"
@@ -97,9 +98,16 @@ func (t *tx) Erase(session, seq int64) error {
 	return err
 }
 
-// Scrub lets nothing that was removed or erased stay in files that the store has
-// for a while. It waits for views that began before.
-func (s *Store) Scrub(ctx context.Context) error {
+// Scrub lets nothing that was removed or erased stay in the log of the files that
+// the store has or, wholly, anywhere in them. It waits for views that began before.
+//
+// Nobody writes while the files are made anew: seconds for a gigabyte.
+func (s *Store) Scrub(ctx context.Context, wholly bool) error {
+	if wholly {
+		if err := s.rewrite(ctx); err != nil {
+			return fmt.Errorf("make the database anew: %w", err)
+		}
+	}
 	for {
 		busy, err := s.scrubOnce(ctx)
 		if err != nil || !busy {
@@ -111,6 +119,15 @@ func (s *Store) Scrub(ctx context.Context) error {
 		case <-time.After(20 * time.Millisecond): // nobody tells when a view is over
 		}
 	}
+}
+
+func (s *Store) rewrite(ctx context.Context) error {
+	c, err := s.writer.get(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.writer.put(c)
+	return s.engine.rewrite(ctx, c)
 }
 
 func (s *Store) scrubOnce(ctx context.Context) (busy bool, err error) {

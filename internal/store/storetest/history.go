@@ -113,8 +113,10 @@ func history(t *testing.T, open opener) {
 		if !errors.Is(err, stage.ErrNoRow) {
 			t.Errorf("of nobody: %v", err)
 		}
-		if err := s.Scrub(t.Context()); err != nil {
-			t.Errorf("scrub: %v", err)
+		for _, wholly := range []bool{false, true} {
+			if err := s.Scrub(t.Context(), wholly); err != nil {
+				t.Errorf("scrub: %v", err)
+			}
 		}
 	})
 }
