@@ -49,7 +49,7 @@ var arrows = map[string]arrow{
 	"internal/seed":              {ours: []string{"iam", "keyring", "stage", "token"}, why: "a seed is sown through the domain, like a caller's wishes", never: []string{"net/http"}},
 	"internal/server":            {ours: []string{"api", "bucket", "desk", "hook", "iam", "keyring", "live", "presence", "quota", "rehearsal", "seed", "sfu", "sigv4", "stage", "store", "token", "whip"}, why: "the server knows all parts, but no test support and no guest"},
 	"internal/server/servertest": {ours: []string{"server", "sigv4"}, why: "test support drives a server from outside"},
-	"cmd/callboard":              {ours: []string{"server", "guest", "keyring", "iam", "quota"}, why: "the command is a doorway to the server"},
+	"cmd/callboard":              {ours: []string{"server", "guest", "hook", "keyring", "iam", "quota"}, why: "the command is a doorway to the server"},
 }
 
 // keepers are who alone may know a library.
