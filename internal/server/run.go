@@ -20,14 +20,17 @@ func (s *Server) Run(ctx context.Context) error {
 	floor, served := make(chan error, 1), make(chan error, 1)
 	s.gate.Lock() // operations wait for the seed, from the first on
 	go func() {
-		var beside, telling sync.WaitGroup
+		var company, telling sync.WaitGroup
+		company.Go(func() { s.meter.Run(onFloor) })
+		company.Go(func() { s.keepHistory(onFloor) })
+		inTroupe, leave := context.WithCancel(context.WithoutCancel(ctx))
+		company.Go(func() { s.runTroupe(inTroupe) })
 		untilQuiet, quiet := context.WithCancel(context.WithoutCancel(ctx))
-		beside.Go(func() { s.meter.Run(onFloor) })
-		beside.Go(func() { s.keepHistory(onFloor) })
 		telling.Go(func() { s.courier.Run(untilQuiet) })
 		err := s.floor.Run(onFloor)
-		beside.Wait()
-		quiet() // what happened while everybody left is told after the next start, if not by now
+		leave() // its people have left, and the others know
+		company.Wait()
+		quiet() // what webhooks are not told of by now they are told after the next start
 		telling.Wait()
 		floor <- err
 	}()
