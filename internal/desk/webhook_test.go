@@ -64,12 +64,13 @@ func TestEventsAreAskedForOnceMoreInOneWayAtATime(t *testing.T) {
 	w.ask("POST", "/webhooks", `{"url":"https://example.com/"}`, &made)
 	w.join(w.newStage(), "ann")
 	one := "/webhooks/" + made.Webhook.ID
-	for body, want := range map[string]int{
-		`{"eventNumbers":[1,2]}`: 2, `{"since":"2026-01-01T00:00:00Z"}`: 0, `{"deadLetters":true}`: 0,
-	} {
+	for _, one := range []struct {
+		body string
+		want int
+	}{{`{"eventNumbers":[1,2]}`, 2}, {`{"since":"2026-01-01T00:00:00Z"}`, 0}, {`{"deadLetters":true}`, 0}} { // what is asked for twice comes once
 		var out redelivered
-		if w.ask("POST", one+"/redeliver", body, &out); out.Events != want && want > 0 {
-			t.Errorf("%s: %+v", body, out)
+		if w.ask("POST", "/webhooks/"+made.Webhook.ID+"/redeliver", one.body, &out); out.Events != one.want {
+			t.Errorf("%s: %+v", one.body, out)
 		}
 	}
 	for body, status := range map[string]int{
