@@ -14,6 +14,11 @@ type engine interface {
 	pools() (writer, readers *pool)
 	// shared tells whether other processes may write to the same database.
 	shared() bool
+	// rewrite makes the files anew, so that nothing that was erased stays in them.
+	rewrite(ctx context.Context, c conn) error
+	// scrub has what was erased leave the files that a writing connection keeps
+	// beside the database; inUse says that somebody reads them now.
+	scrub(c conn) (inUse bool, err error)
 	// sole gives a connection for long work, and fails if others use the
 	// database. It has no bound on how long a statement takes.
 	sole(ctx context.Context) (conn, error)

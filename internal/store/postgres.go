@@ -151,3 +151,9 @@ func (e *pgEngine) sole(ctx context.Context) (conn, error) {
 func (e *pgEngine) shared() bool { return true }
 
 func (e *pgEngine) close() error { return nil }
+
+// rewrite is the operator's to decide: VACUUM FULL would lock everybody out.
+func (e *pgEngine) rewrite(context.Context, conn) error { return nil }
+
+// scrub leaves it to the server: VACUUM takes old rows away, its log is its own.
+func (e *pgEngine) scrub(conn) (inUse bool, err error) { return false, nil }

@@ -117,6 +117,7 @@ var writing = []string{
 	"PRAGMA fullfsync = ON",
 	"PRAGMA checkpoint_fullfsync = ON",
 	"PRAGMA cache_size = -65536", // KiB
+	"PRAGMA secure_delete = ON",  // what is erased is overwritten
 	"PRAGMA wal_autocheckpoint = 4000",
 	"PRAGMA journal_size_limit = 67108864",
 }
