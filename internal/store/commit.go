@@ -27,6 +27,7 @@ func (s *Store) run() {
 // commit runs a batch of updates in one transaction and answers them all. If
 // the transaction fails as a whole, everybody gets to know.
 func (s *Store) commit(batch []*update) {
+	s.viewTime.begin(s.time)
 	c, err := s.writer.get(context.Background())
 	if err == nil {
 		defer s.writer.put(c)
@@ -100,6 +101,7 @@ func (s *Store) finish(c *conn) error {
 		if _, err := t.exec(setCounter, t.now, "clock"); err != nil {
 			return err
 		}
+		s.shown.begin(s.last.Load())
 	}
 	return c.run(commit)
 }
@@ -139,6 +141,8 @@ func (s *Store) answer(ran []*update, broken error) {
 			s.rolls.feed(&u.change)
 		}
 	}
+	s.viewTime.end()
+	s.shown.end()
 	if broken == nil {
 		last, _ := s.feedEnd.get()
 		s.feedEnd.set(lastEventOf(ran, last))

@@ -44,9 +44,12 @@ type Store struct {
 	readers *pool // in memory the same as writer
 	lock    *sqlite.Conn
 	rolls   *rolls
-	feedEnd *feedEnd
-	memory  bool
-	now     func() time.Time
+	shown   shown
+
+	viewTime viewTime
+	feedEnd  *feedEnd
+	memory   bool
+	now      func() time.Time
 
 	committer sync.WaitGroup
 	builder   sync.WaitGroup
@@ -147,16 +150,16 @@ func (s *Store) View(ctx context.Context, fn func(stage.Tx) error) error {
 	}
 	defer s.readers.put(c)
 	s.views.Add(1)
+	now := s.viewTime.now(s.time) // before the snapshot
 	if err := c.run(begin); err != nil {
 		return fmt.Errorf("begin a view: %w", err)
 	}
 	defer c.run(rollback) // cannot fail: there is nothing to undo
-	t := &tx{conn: c, ctx: ctx, now: s.time()}
+	t := &tx{conn: c, ctx: ctx, now: now}
 	defer t.over()
-	if err := fn(t); err != nil {
-		return err
-	}
-	return t.err
+	err = fn(t)
+	s.shown.wait(t)
+	return cmp.Or(err, t.err)
 }
 
 // Update runs fn on the committer and returns when it is durable; see
