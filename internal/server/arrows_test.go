@@ -34,6 +34,8 @@ var arrows = map[string]arrow{
 	"internal/roll":              {why: "a roll is rows in memory: it knows no stage, no SQL, no JSON", never: []string{"net/http", "os", "database/sql"}},
 	"internal/store":             {ours: []string{"roll", "stage"}, why: "the store remembers facts and knows no door", never: []string{"net/http"}},
 	"internal/store/storetest":   {ours: []string{"stage"}, why: "every store passes the same examination", never: []string{"net/http"}},
+	"internal/audit":             {ours: []string{"stage"}, why: "facts are held against each other however they are kept", never: []string{"net/http", "os", "database/sql"}},
+	"internal/proof":             {why: "the proof has tests only"},
 	"internal/api":               {ours: []string{"stage", "sigv4", "iam"}, why: "the API asks the domain and nobody else"},
 	"internal/bucket":            {ours: []string{"sigv4"}, why: "a place with buckets knows nothing of what they are for"},
 	"internal/quota":             {ours: []string{"stage"}, why: "quotas are figures and counts; who owns what is bounded enforces them", never: []string{"net/http", "database/sql"}},
