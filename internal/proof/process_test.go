@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"sync"
 	"testing"
+
+	"callboard/internal/store/storetest"
 )
 
 // houseOf is the environment variable that makes this test binary a house that
@@ -24,7 +26,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	storetest.StopPostgres()
+	os.Exit(code)
 }
 
 // keepHouse answers until the questions end.

@@ -1,7 +1,6 @@
 package proof
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -11,13 +10,16 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"callboard/internal/store/storetest"
 )
 
 // estate is where houses stand: what they are opened on, here or in processes.
 type estate struct {
 	premises
-	apart  bool // in processes of their own
-	number int  // of houses on one database
+	apart  bool              // in processes of their own
+	number int               // of houses on one database
+	server *storetest.Server // of the database, if it is one that may be killed
 
 	here   *house
 	apiece []*process
@@ -145,13 +147,23 @@ func (x *trial) round(round, n int, how string) {
 			break
 		}
 	}
-	opened := int64(0)
-	by := int64(0)
-	if how == "" {
+	by, opened := int64(0), int64(0)
+	switch how {
+	case "":
 		close(stop)
 		everybody.Wait()
 		by = x.tick()
-	} else {
+	case "crash": // of the database's server, under a house that stays
+		x.ruin.Store(true)
+		x.estate.server.Kill()
+		close(stop)
+		everybody.Wait()
+		by = x.tick()
+		if err := x.estate.server.Start(); err != nil {
+			x.t.Fatal(err)
+		}
+		x.ruin.Store(false)
+	default:
 		x.ruin.Store(true)
 		if err := x.estate.end(how == "kill"); err != nil {
 			x.t.Fatalf("the house does not end: %v", err)
@@ -197,6 +209,9 @@ func (x *trial) reopen(kill bool) {
 	x.mu.Unlock()
 }
 
+func aFile(t *testing.T) string     { return filepath.Join(t.TempDir(), "facts.db") }
+func aPostgres(t *testing.T) string { return storetest.Postgres(t) }
+
 // rollBytes are room for all rolls, for a few and for none.
 var rollBytes = []int64{0, 0, 40 << 10, -1}
 
@@ -208,7 +223,8 @@ func TestAllAnswersAreTrueInSomeOrderOfEvents(t *testing.T) {
 		ends []string // how rounds may end
 	}{
 		{"memory", func(*testing.T) string { return "memory:" }, []string{""}},
-		{"file", func(t *testing.T) string { return filepath.Join(t.TempDir(), "facts.db") }, []string{"", "", "close"}},
+		{"file", aFile, []string{"", "", "close"}},
+		{"postgres", aPostgres, []string{"", "", "close"}},
 	} {
 		t.Run(engine.name, func(t *testing.T) {
 			t.Parallel()
@@ -235,16 +251,36 @@ func TestAllAnswersAreTrueInSomeOrderOfEvents(t *testing.T) {
 
 func TestNothingAcknowledgedIsLostHoweverOftenTheServerIsKilled(t *testing.T) {
 	t.Parallel()
-	kills, err := strconv.Atoi(cmp.Or(os.Getenv("CALLBOARD_PROOF_KILLS"), "25"))
-	if err != nil {
-		t.Fatalf("CALLBOARD_PROOF_KILLS: %v", err)
+	for _, engine := range []struct {
+		name  string
+		data  func(*testing.T) string
+		kills int // by default
+	}{
+		{"file", aFile, 25},
+		{"postgres", aPostgres, 5},
+	} {
+		t.Run(engine.name, func(t *testing.T) {
+			t.Parallel()
+			kills := engine.kills
+			if text := os.Getenv("CALLBOARD_PROOF_KILLS"); text != "" {
+				n, err := strconv.Atoi(text)
+				if err != nil {
+					t.Fatalf("CALLBOARD_PROOF_KILLS: %v", err)
+				}
+				kills = n
+			}
+			killAgainAndAgain(t, engine.data, kills)
+		})
 	}
+}
+
+func killAgainAndAgain(t *testing.T, data func(*testing.T) string, kills int) {
 	seed := seed(t)
 	rng := rand.New(rand.NewPCG(seed, 3))
 	killed, acts, walks := 0, int64(0), 0
 	for killed < kills {
 		e := &estate{premises: premises{
-			Data: filepath.Join(t.TempDir(), "facts.db"), RollBytes: rollBytes[rng.IntN(len(rollBytes))], Linger: time.Duration(rng.IntN(2)) * 4 * time.Millisecond,
+			Data: data(t), RollBytes: rollBytes[rng.IntN(len(rollBytes))], Linger: time.Duration(rng.IntN(2)) * 4 * time.Millisecond,
 		}, apart: true, number: 1}
 		x := newTrial(t, e, seed+uint64(killed))
 		for round := range 25 {
@@ -256,4 +292,17 @@ func TestNothingAcknowledgedIsLostHoweverOftenTheServerIsKilled(t *testing.T) {
 		killed, acts, walks = killed+x.kills, acts+x.acts.Load(), walks+x.walks
 	}
 	t.Logf("seed %d: %d kills, %d acknowledged acts, none lost; %d walks", seed, killed, acts, walks)
+}
+
+func TestNothingAcknowledgedIsLostWhenPostgreSQLIsKilled(t *testing.T) {
+	t.Parallel()
+	server := storetest.OwnPostgres(t)
+	seed := seed(t)
+	e := &estate{premises: premises{Data: server.Database(t)}, number: 1, server: server}
+	x := newTrial(t, e, seed)
+	rounds := 0
+	for until := time.Now().Add(duration(t, 3*time.Second)); time.Now().Before(until) || rounds < 3; rounds++ {
+		x.round(rounds, 20+x.rng.IntN(60), "crash")
+	}
+	t.Logf("seed %d: PostgreSQL was killed %d times; %d acknowledged acts, none lost; %d walks", seed, rounds, x.acts.Load(), x.walks)
 }
