@@ -51,7 +51,7 @@ var arrows = map[string]arrow{
 	"internal/guest":             {why: "a guest is a stranger: it knows the wires only"},
 	"internal/rehearsal":         {why: "what is only for tests knows nothing of what it is used on"},
 	"internal/seed":              {ours: []string{"iam", "keyring", "stage", "token"}, why: "a seed is sown through the domain, like a caller's wishes", never: []string{"net/http"}},
-	"internal/server":            {ours: []string{"api", "bucket", "desk", "iam", "keyring", "live", "lobby", "presence", "quota", "rehearsal", "seed", "sfu", "sigv4", "stage", "store", "token", "troupe", "whip"}, why: "the server knows all parts, but no test support and no guest"},
+	"internal/server":            {ours: []string{"api", "audit", "bucket", "desk", "iam", "keyring", "live", "lobby", "presence", "quota", "rehearsal", "seed", "sfu", "sigv4", "stage", "store", "token", "troupe", "whip"}, why: "the server knows all parts, but no test support and no guest"},
 	"internal/server/servertest": {ours: []string{"server", "sigv4"}, why: "test support drives a server from outside"},
 	"cmd/callboard":              {ours: []string{"server", "guest", "keyring", "iam", "quota"}, why: "the command is a doorway to the server"},
 }
