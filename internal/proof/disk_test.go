@@ -35,8 +35,7 @@ type file struct {
 // the directory it has after the cut, nobody knows.
 type entry struct {
 	there   []bool // the first is durable
-	content []*file
-	changed []int // the step of each but the first
+	changed []int  // the step of each but the first
 }
 
 func newDisk(root string) *disk {

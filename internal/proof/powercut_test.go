@@ -117,10 +117,10 @@ func (r *recording) live(t *testing.T, p *process, part, acts int, rng *rand.Ran
 	everybody.Wait()
 }
 
-// moment is where the power is cut: in a part, after some of its steps.
+// moment is where the power is cut: in a part, after some of its answers.
 type moment struct {
-	part, steps int
-	answered    map[uint64]bool
+	part     int
+	answered map[uint64]bool
 }
 
 // expected gives, for each line, what events there may be after the cut: those

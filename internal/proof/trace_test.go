@@ -22,8 +22,7 @@ type step struct {
 	path string
 	at   int64
 	data []byte
-	size int64 // of truncate
-	to   string
+	size int64 // of truncates; of syncs how many steps there were when the call began
 }
 
 type stepKind int
