@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os/exec"
 	"sync"
 	"testing"
 
@@ -125,7 +126,12 @@ func TestNoAcknowledgedJoinIsLostHoweverOftenTheServerIsKilled(t *testing.T) {
 	for i := range *kills {
 		c.found(t, *kills-1, i)
 	}
-	t.Logf("%d acknowledged joins survived %d kills", c.total, *kills)
+	p.kill()
+	out, err := exec.Command(p.path, "verify", "--data", p.dir).CombinedOutput()
+	if err != nil {
+		t.Errorf("the facts do not agree: %v\n%s", err, out)
+	}
+	t.Logf("%d acknowledged joins survived %d kills; verified are %s", c.total, *kills, out)
 }
 
 // killed has the server die after n acknowledged joins, in the middle of others.

@@ -34,6 +34,8 @@ var arrows = map[string]arrow{
 	"internal/roll":              {why: "a roll is rows in memory: it knows no stage, no SQL, no JSON", never: []string{"net/http", "os", "database/sql"}},
 	"internal/store":             {ours: []string{"roll", "stage"}, why: "the store remembers facts and knows no door", never: []string{"net/http"}},
 	"internal/store/storetest":   {ours: []string{"stage"}, why: "every store passes the same examination", never: []string{"net/http"}},
+	"internal/audit":             {ours: []string{"stage"}, why: "facts are held against each other however they are kept", never: []string{"net/http", "os", "database/sql"}},
+	"internal/proof":             {why: "the proof has tests only"},
 	"internal/api":               {ours: []string{"stage", "sigv4", "iam"}, why: "the API asks the domain and nobody else"},
 	"internal/desk":              {ours: []string{"api", "hook", "stage"}, why: "the desk asks the domain; who may come in is the API's to say"},
 	"internal/bucket":            {ours: []string{"sigv4"}, why: "a place with buckets knows nothing of what they are for"},
@@ -50,7 +52,7 @@ var arrows = map[string]arrow{
 	"internal/guest":             {why: "a guest is a stranger: it knows the wires only"},
 	"internal/rehearsal":         {why: "what is only for tests knows nothing of what it is used on"},
 	"internal/seed":              {ours: []string{"iam", "keyring", "stage", "token"}, why: "a seed is sown through the domain, like a caller's wishes", never: []string{"net/http"}},
-	"internal/server":            {ours: []string{"api", "bucket", "desk", "hook", "iam", "keyring", "live", "lobby", "presence", "quota", "rehearsal", "seed", "sfu", "sigv4", "stage", "store", "token", "troupe", "whip"}, why: "the server knows all parts, but no test support and no guest"},
+	"internal/server":            {ours: []string{"api", "audit", "bucket", "desk", "hook", "iam", "keyring", "live", "lobby", "presence", "quota", "rehearsal", "seed", "sfu", "sigv4", "stage", "store", "token", "troupe", "whip"}, why: "the server knows all parts, but no test support and no guest"},
 	"internal/server/servertest": {ours: []string{"server", "sigv4"}, why: "test support drives a server from outside"},
 	"cmd/callboard":              {ours: []string{"server", "guest", "hook", "keyring", "iam", "quota"}, why: "the command is a doorway to the server"},
 }

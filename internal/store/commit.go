@@ -32,6 +32,7 @@ func (s *Store) run() {
 // commit runs a batch of updates in one transaction and answers them all. If
 // the transaction fails as a whole, everybody gets to know.
 func (s *Store) commit(batch []*update) {
+	s.viewTime.begin(s.time)
 	c, err := s.writer.get(context.Background())
 	if err == nil {
 		defer s.writer.put(c)
@@ -118,6 +119,7 @@ func (s *Store) finish(c conn) error {
 		if err := s.record(t); err != nil {
 			return err
 		}
+		s.shown.begin(s.last.Load())
 	}
 	if err := s.numbers.write(t); err != nil {
 		return err
@@ -170,6 +172,8 @@ func (s *Store) answer(ran []*update, broken error) {
 			s.rolls.feed(&u.change)
 		}
 	}
+	s.viewTime.end()
+	s.shown.end()
 	if broken == nil {
 		last, _ := s.feedEnd.get()
 		s.feedEnd.set(lastEventOf(ran, last))

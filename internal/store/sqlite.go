@@ -212,7 +212,7 @@ func lock(path string) (*sqlite.Conn, error) {
 func createFile(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err == nil {
-		err = f.Close()
+		err = errors.Join(f.Close(), syncDirectory(filepath.Dir(path)))
 	} else if errors.Is(err, fs.ErrExist) {
 		err = nil
 	}
@@ -220,17 +220,4 @@ func createFile(path string) error {
 		return fmt.Errorf("create the database: %w", err)
 	}
 	return os.Chmod(path, 0o600)
-}
-
-// createDirectory makes the directory the database is in, for its owner only.
-// One that exists is left as it is.
-func createDirectory(path string) error {
-	dir := filepath.Dir(path)
-	if _, err := os.Stat(dir); err == nil {
-		return nil
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("create the database's directory: %w", err)
-	}
-	return os.Chmod(dir, 0o700)
 }

@@ -44,6 +44,9 @@ type Store struct {
 	feedEnd *feedEnd
 	now     func() time.Time
 
+	shown    shown
+	viewTime viewTime
+
 	committer sync.WaitGroup
 	helpers   sync.WaitGroup     // who reads rolls, and who hears of other processes
 	stop      context.CancelFunc // ends the helpers
@@ -139,16 +142,16 @@ func (s *Store) View(ctx context.Context, fn func(stage.Tx) error) error {
 	}
 	defer s.readers.put(c)
 	s.views.Add(1)
+	now := s.viewTime.now(s.time) // before the snapshot
 	if err := c.begin(ctx); err != nil {
 		return fmt.Errorf("begin a view: %w", err)
 	}
 	defer c.rollback() // cannot fail: there is nothing to undo
-	t := &tx{conn: c, ctx: ctx, now: s.time()}
+	t := &tx{conn: c, ctx: ctx, now: now}
 	defer t.over()
-	if err := fn(t); err != nil {
-		return err
-	}
-	return t.err
+	err = fn(t)
+	s.shown.wait(t)
+	return cmp.Or(err, t.err)
 }
 
 // Update runs fn on the committer and returns when it is durable; see

@@ -1,0 +1,281 @@
+package proof
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+
+	"callboard/internal/audit"
+	"callboard/internal/stage"
+	"callboard/internal/store"
+)
+
+// ask is one question to a house. It goes over a pipe if the house is a process.
+type ask struct {
+	ID      uint64
+	Verb    string
+	Stage   stage.ARN
+	Session string
+	Person  string
+	User    string
+	Entry   stage.Entry
+	Facts   []stage.EventName
+	Filter  filter
+	Stored  bool // ask the database, not the rolls
+	After   int64
+	Limit   int
+}
+
+// outcome is what is known of a question.
+type outcome int
+
+const (
+	done outcome = iota
+	refused
+	lost // no answer, or one that does not say whether it happened
+)
+
+// answer is what a house says.
+type answer struct {
+	ID       uint64
+	Outcome  outcome
+	Kind     stage.Kind
+	Text     string
+	Stage    stage.ARN
+	Entry    stage.Entry
+	People   []stage.Participant
+	Sessions []stage.Session
+	Events   []stage.Event
+	Next     int64
+}
+
+// premises say what a house stands on.
+type premises struct {
+	Data      string
+	Linger    time.Duration
+	RollBytes int64
+}
+
+// caller is who asks the control plane.
+var caller = stage.Caller{Account: "123456789012", Region: "eu-west-1", ARN: "arn:aws:iam::123456789012:root", Action: "ivs:Any"}
+
+// house is the product under test: everything but doors and media.
+type house struct {
+	store            *store.Store
+	service, storing *stage.Service // storing never asks a roll
+	register         *stage.Register
+
+	mu      sync.Mutex
+	present map[key]*presence
+}
+
+type key struct {
+	stage stage.ARN
+	id    string
+}
+
+// presence is what the owner of a participant knows of it. The lock makes its
+// facts come one after another.
+type presence struct {
+	sync.Mutex
+	entry            stage.Entry
+	here, publishing bool
+}
+
+// rollless is a store that has nothing in memory.
+type rollless struct{ stage.Store }
+
+func (rollless) Roll(stage.ARN, string, stage.ParticipantQuery) ([]stage.Participant, bool) {
+	return nil, false
+}
+
+func openHouse(ctx context.Context, p premises) (*house, error) {
+	s, err := store.Open(ctx, store.Options{Path: p.Data, RollBytes: p.RollBytes})
+	if err != nil {
+		return nil, err
+	}
+	h := &house{store: s, present: map[key]*presence{}}
+	h.service, h.register, err = stage.Open(ctx, stage.Options{Store: s, Linger: p.Linger})
+	if err == nil {
+		h.storing, _, err = stage.Open(ctx, stage.Options{Store: rollless{s}, Linger: p.Linger})
+	}
+	if err == nil {
+		h.service.UseFloor(h)
+		err = h.register.Recover(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return h, nil
+}
+
+func (h *house) presence(k key) *presence {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.present[k] == nil {
+		h.present[k] = &presence{}
+	}
+	return h.present[k]
+}
+
+// Disconnect is the floor's: the owner records the leaving.
+func (h *house) Disconnect(ctx context.Context, arn stage.ARN, id string, _ stage.Reason, _ string) error {
+	p := h.presence(key{arn, id})
+	p.Lock()
+	defer p.Unlock()
+	if !p.here {
+		return nil
+	}
+	var facts []stage.Fact
+	if p.publishing {
+		facts = append(facts, stage.Fact{Name: stage.PublishStopped})
+	}
+	p.here, p.publishing = false, false
+	return h.register.Record(ctx, p.entry, append(facts, stage.Fact{Name: stage.Left})...)
+}
+
+// Clear is the floor's. It leaves out some people, as if they came in this
+// very moment: they are the service's to end.
+func (h *house) Clear(ctx context.Context, arn stage.ARN, reason stage.Reason) error {
+	var errs []error
+	for i, id := range h.peopleOf(arn) {
+		if i%3 != 0 {
+			errs = append(errs, h.Disconnect(ctx, arn, id, reason, ""))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (h *house) peopleOf(arn stage.ARN) (ids []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for k := range h.present {
+		if k.stage == arn {
+			ids = append(ids, k.id)
+		}
+	}
+	return ids
+}
+
+// do answers a question.
+func (h *house) do(ctx context.Context, q ask) answer {
+	var a answer
+	err := h.act(ctx, q, &a)
+	if e, ok := errors.AsType[*stage.Error](err); ok && e.Kind != stage.Internal {
+		a.Outcome, a.Kind, a.Text = refused, e.Kind, e.Message
+	} else if err != nil {
+		a.Outcome, a.Text = lost, err.Error()
+	}
+	a.ID = q.ID
+	return a
+}
+
+func (h *house) act(ctx context.Context, q ask, a *answer) (err error) {
+	service := h.service
+	if q.Stored {
+		service = h.storing
+	}
+	page := stage.Page{After: q.After, Limit: q.Limit}
+	switch q.Verb {
+	case "create":
+		var made stage.Stage
+		made, _, err = h.service.CreateStage(ctx, caller, stage.NewStage{})
+		a.Stage = made.ARN
+	case "delete":
+		err = h.service.DeleteStage(ctx, caller, q.Stage)
+	case "exists":
+		_, err = h.service.Stage(ctx, caller, q.Stage)
+	case "join":
+		a.Entry, err = h.join(ctx, q)
+	case "record":
+		err = h.record(ctx, q)
+	case "kick":
+		err = h.service.Disconnect(ctx, caller, q.Stage, q.Person, "")
+	case "sweep":
+		err = h.register.Sweep(ctx)
+	case "people":
+		a.People, a.Next, err = service.Participants(ctx, caller, q.Filter.roll(q.Stage, q.Session, page))
+	case "sessions":
+		a.Sessions, a.Next, err = h.service.Sessions(ctx, caller, q.Stage, page)
+	case "events":
+		a.Events, a.Next, err = h.service.Events(ctx, caller, q.Stage, q.Session, q.Person, page)
+	case "look": // one session, others writing meanwhile
+		r := &audit.Report{}
+		err = cmp.Or(r.Session(ctx, h.store, q.Stage, q.Session, nil), r.Err())
+	case "same":
+		err = h.same(ctx, q.Stage, q.Session)
+	case "audit": // all there is, nobody writing
+		var r *audit.Report
+		if r, err = audit.Everything(ctx, h.store); err == nil {
+			err = cmp.Or(r.Err(), h.store.Integrity(ctx))
+		}
+		a.Text = fmt.Sprintf("%d events, %d sessions, %d participants", r.Events, r.Sessions, r.Participants)
+	case "close":
+		err = h.store.Close()
+	default:
+		panic("no such verb: " + q.Verb)
+	}
+	return err
+}
+
+func (h *house) join(ctx context.Context, q ask) (stage.Entry, error) {
+	p := h.presence(key{q.Stage, q.Person})
+	p.Lock()
+	defer p.Unlock()
+	e, err := h.register.Join(ctx, stage.Admission{
+		Stage: q.Stage, ParticipantID: q.Person, UserID: q.User, Expires: time.Now().Add(time.Hour),
+	}, stage.Client{})
+	if err == nil {
+		p.entry, p.here = e, true
+	}
+	return e, err
+}
+
+func (h *house) record(ctx context.Context, q ask) error {
+	p := h.presence(key{q.Stage, q.Person})
+	p.Lock()
+	defer p.Unlock()
+	var facts []stage.Fact
+	for _, name := range q.Facts {
+		facts = append(facts, stage.Fact{Name: name, Protocol: stage.ProtocolWHIP})
+		switch name {
+		case stage.PublishStarted, stage.PublishStopped:
+			p.publishing = name == stage.PublishStarted
+		case stage.Left:
+			p.here = false
+		}
+	}
+	return h.register.Record(ctx, q.Entry, facts...)
+}
+
+// same holds the roll of a session against the database, nobody writing.
+func (h *house) same(ctx context.Context, arn stage.ARN, id string) error {
+	for f := range filters {
+		for _, before := range []int64{0, 2, 5, 17, 40} {
+			for _, limit := range []int{1, 6, 500} {
+				q := f.query(before, limit)
+				rows, hot := h.store.Roll(arn, id, q)
+				if !hot {
+					continue
+				}
+				var stored []stage.Participant
+				err := h.store.View(ctx, func(tx stage.Tx) error {
+					session, err := tx.Session(arn, id)
+					if err == nil {
+						q.Session = session.No
+						stored, err = tx.Participants(q)
+					}
+					return err
+				})
+				if err != nil || !reflect.DeepEqual(rows, stored) {
+					return fmt.Errorf("%s, %+v: the roll has %+v, the database %+v (%v)", id, f, rows, stored, err)
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package store
+
+import (
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"callboard/internal/stage"
+)
+
+func TestWhoHasSeenAFactInTheDatabaseSeesItInTheRoll(t *testing.T) {
+	t.Parallel()
+	s := openAt(t, Options{Path: filePath(t)})
+	session := fillSession(t, s, 1)
+	var all sync.WaitGroup
+	var over atomic.Bool
+	all.Go(func() {
+		defer over.Store(true)
+		for n := range 400 {
+			p := nobody(session.No, 1)
+			p.UserID = strconv.Itoa(n)
+			mustUpdate(t, s, func(tx stage.Tx) error { return tx.PutParticipant(p) })
+		}
+	})
+	for range 3 {
+		all.Go(func() {
+			for !over.Load() {
+				var stored, shown []stage.Participant
+				err := s.View(t.Context(), func(tx stage.Tx) (err error) {
+					stored, err = tx.Participants(stage.ParticipantQuery{Session: session.No, Limit: 1})
+					return err
+				})
+				shown, hot := s.Roll(rollStage, rollSession, stage.ParticipantQuery{Limit: 1})
+				if err != nil || !hot {
+					t.Errorf("a page: %v, hot %v", err, hot)
+					return
+				}
+				before, _ := strconv.Atoi(stored[0].UserID)
+				if after, _ := strconv.Atoi(shown[0].UserID); after < before {
+					t.Errorf("the database shows %d, later the roll shows %d", before, after)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestAViewIsOfNoLaterTimeThanAnUpdateItDoesNotSee(t *testing.T) {
+	t.Parallel()
+	var clock atomic.Int64
+	s := openAt(t, Options{Path: filePath(t), Now: func() time.Time { return time.UnixMilli(clock.Add(1)) }})
+	mustUpdate(t, s, func(tx stage.Tx) error {
+		return s.View(t.Context(), func(view stage.Tx) error { // begun while the update is under way
+			if view.Now().After(tx.Now()) {
+				t.Errorf("the update has the time %v, the view %v", tx.Now(), view.Now())
+			}
+			return nil
+		})
+	})
+	before := clock.Load()
+	err := s.View(t.Context(), func(view stage.Tx) error {
+		if view.Now().UnixMilli() < before {
+			t.Errorf("a view after the update has the time %v", view.Now())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
