@@ -50,7 +50,15 @@ func (emptyFloor) Disconnect(context.Context, stage.ARN, string, stage.Reason, s
 }
 func (emptyFloor) Clear(context.Context, stage.ARN, stage.Reason) error { return nil }
 
-func newWorld(t testing.TB, change ...func(*Options)) *world {
+// hurry is a rhythm for tests.
+var hurry = rhythm{
+	strip: 64, farthest: 10_000, part: 7, pause: time.Millisecond, heartbeat: 20 * time.Millisecond,
+	write: 5 * time.Second, tick: 5 * time.Millisecond, reading: 4,
+}
+
+func newWorld(t testing.TB) *world { return newWorldWith(t, hurry, func(*Options) {}) }
+
+func newWorldWith(t testing.TB, how rhythm, change func(*Options)) *world {
 	t.Helper()
 	w := &world{
 		t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 60e6, time.UTC),
@@ -66,11 +74,13 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	})
 	w.check(err)
 	w.service.UseFloor(emptyFloor{})
-	o := Options{Service: w.service, API: w.newAPI(), Log: slog.New(slog.DiscardHandler), BasePath: "/base"}
-	for _, f := range change {
-		f(&o)
-	}
-	w.Desk = New(o)
+	o := Options{Service: w.service, API: w.newAPI(), Log: slog.New(slog.DiscardHandler), BasePath: "/base", Watchers: 100, AccountWatchers: 50}
+	change(&o)
+	w.Desk = newDesk(o, how)
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { w.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait() })
 	return w
 }
 

@@ -50,32 +50,36 @@ type Config struct {
 	BucketsAccessKeyID     string
 	BucketsSecretAccessKey string
 
-	Linger      time.Duration // how long a session outlives its last participant
-	ClockSkew   time.Duration // how far a request's clock may be off
-	RollMemory  int           // MiB for the participants that are kept in memory; 0 keeps none
-	Quotas      string        // aws, none, or the path of a file; see package quota
-	LogLevel    slog.Level
-	LogFormat   string // text or json
-	LogOutput   io.Writer
-	Serving     func(*Server) // called once when the server answers; may be nil
-	ShutdownMax time.Duration // longest time an orderly end may take
+	Linger          time.Duration // how long a session outlives its last participant
+	ClockSkew       time.Duration // how far a request's clock may be off
+	RollMemory      int           // MiB for the participants that are kept in memory; 0 keeps none
+	Watchers        int           // how many may watch rolls at a time
+	AccountWatchers int           // and of one account
+	Quotas          string        // aws, none, or the path of a file; see package quota
+	LogLevel        slog.Level
+	LogFormat       string // text or json
+	LogOutput       io.Writer
+	Serving         func(*Server) // called once when the server answers; may be nil
+	ShutdownMax     time.Duration // longest time an orderly end may take
 }
 
 // Default gives the configuration of a server that is told nothing.
 func Default() Config {
 	return Config{
-		Listen:      "127.0.0.1:7480",
-		Media:       "127.0.0.1:7481",
-		Data:        "./callboard-data",
-		Region:      "us-east-1",
-		Account:     "000000000000",
-		Linger:      120 * time.Second,
-		ClockSkew:   5 * time.Minute,
-		Quotas:      "none",
-		RollMemory:  store.DefaultRollBytes >> 20,
-		LogFormat:   "text",
-		LogOutput:   io.Discard,
-		ShutdownMax: 10 * time.Second,
+		Listen:          "127.0.0.1:7480",
+		Media:           "127.0.0.1:7481",
+		Data:            "./callboard-data",
+		Region:          "us-east-1",
+		Account:         "000000000000",
+		Linger:          120 * time.Second,
+		ClockSkew:       5 * time.Minute,
+		Quotas:          "none",
+		RollMemory:      store.DefaultRollBytes >> 20,
+		Watchers:        10_000,
+		AccountWatchers: 5_000,
+		LogFormat:       "text",
+		LogOutput:       io.Discard,
+		ShutdownMax:     10 * time.Second,
 	}
 }
 

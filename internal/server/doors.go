@@ -55,7 +55,10 @@ func (s *Server) doors(ctx context.Context) (*doors, error) {
 		}
 	}
 	plain := s.newAPI("", pageKey)
-	s.desk = desk.New(desk.Options{Service: s.service, API: plain, Log: s.log, BasePath: base})
+	s.desk = desk.New(desk.Options{
+		Service: s.service, API: plain, Log: s.log, BasePath: base,
+		Watchers: s.cfg.Watchers, AccountWatchers: s.cfg.AccountWatchers,
+	})
 	s.presence = presence.New(presence.Options{Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/events"})
 	return &doors{
 		base: base,

@@ -20,10 +20,11 @@ func (s *Server) Run(ctx context.Context) error {
 	floor, served := make(chan error, 1), make(chan error, 1)
 	s.gate.Lock() // operations wait for the seed, from the first on
 	go func() {
-		var metering sync.WaitGroup
-		metering.Go(func() { s.meter.Run(onFloor) })
+		var beside sync.WaitGroup
+		beside.Go(func() { s.meter.Run(onFloor) })
+		beside.Go(func() { s.desk.Run(onFloor) })
 		err := s.floor.Run(onFloor)
-		metering.Wait()
+		beside.Wait()
 		floor <- err
 	}()
 	go func() { served <- s.http.Serve(s.listener) }()
@@ -77,6 +78,7 @@ func (s *Server) stop(dismiss func(), floor, served <-chan error) error {
 func (s *Server) leave(dismiss func(), floor, served <-chan error) error {
 	patience, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownMax/3)
 	defer cancel()
+	s.desk.Close() // watchers would stay for good
 	if err := s.http.Shutdown(patience); err != nil {
 		s.log.Warn("requests were cut off", "error", errors.Join(err, s.http.Close()))
 	}
