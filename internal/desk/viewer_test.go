@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -38,7 +39,12 @@ type viewer struct {
 
 // serve puts the desk on a port.
 func (w *world) serve() string {
-	s := httptest.NewServer(w.Desk)
+	s := httptest.NewUnstartedServer(w.Desk)
+	s.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		c.(*net.TCPConn).SetWriteBuffer(4096) // so that it matters whether somebody reads
+		return ctx
+	}
+	s.Start()
 	w.t.Cleanup(func() {
 		w.Desk.Close()
 		s.CloseClientConnections()
