@@ -43,10 +43,11 @@ var arrows = map[string]arrow{
 	"internal/live/livetest":     {ours: []string{"live", "sfu", "stage", "store"}, why: "test support builds a floor and what stands under it"},
 	"internal/whip":              {ours: []string{"stage", "live", "sfu"}, why: "this door knows the domain and the floor, and of the media only names"},
 	"internal/presence":          {ours: []string{"stage", "live"}, why: "this door knows the domain and the floor"},
+	"internal/troupe":            {ours: []string{"live", "sfu", "stage"}, why: "processes speak to each other about the floor, and of the media only names", never: []string{"database/sql"}},
 	"internal/guest":             {why: "a guest is a stranger: it knows the wires only"},
 	"internal/rehearsal":         {why: "what is only for tests knows nothing of what it is used on"},
 	"internal/seed":              {ours: []string{"iam", "keyring", "stage", "token"}, why: "a seed is sown through the domain, like a caller's wishes", never: []string{"net/http"}},
-	"internal/server":            {ours: []string{"api", "bucket", "desk", "iam", "keyring", "live", "presence", "quota", "rehearsal", "seed", "sfu", "sigv4", "stage", "store", "token", "whip"}, why: "the server knows all parts, but no test support and no guest"},
+	"internal/server":            {ours: []string{"api", "bucket", "desk", "iam", "keyring", "live", "presence", "quota", "rehearsal", "seed", "sfu", "sigv4", "stage", "store", "token", "troupe", "whip"}, why: "the server knows all parts, but no test support and no guest"},
 	"internal/server/servertest": {ours: []string{"server", "sigv4"}, why: "test support drives a server from outside"},
 	"cmd/callboard":              {ours: []string{"server", "guest", "keyring", "iam", "quota"}, why: "the command is a doorway to the server"},
 }
@@ -59,13 +60,14 @@ var keepers = []struct {
 }{
 	{"zombiezen.com/", []string{"internal/store"}, "facts go through the store"},
 	{"modernc.org/", []string{"internal/store"}, "facts go through the store"},
+	{"github.com/jackc/", []string{"internal/store"}, "facts go through the store"},
 	{"database/sql", nil, "facts go through the store, which has its own driver"},
 	{"github.com/pion/", []string{"internal/sfu", "internal/guest", "internal/live/livetest"}, "packets are the media plane's"},
 	{"github.com/aws/", []string{"cmd/callboard"}, "the server speaks the protocol itself; only clients use the SDK"},
 	{"github.com/spf13/", []string{"cmd/callboard"}, "flags are the command's"},
 	{"go.yaml.in/", []string{"internal/server", "internal/quota", "internal/seed"}, "YAML is for what people write: configuration, quotas and seeds"},
 	{"github.com/prometheus/", []string{"internal/server"}, "parts count, the server shows"},
-	{"github.com/coder/websocket", []string{"internal/presence", "internal/guest", "internal/desk"}, "sockets are presence and watchers"},
+	{"github.com/coder/websocket", []string{"internal/presence", "internal/troupe", "internal/guest", "internal/desk"}, "sockets are presence, watchers and processes"},
 	{"github.com/golang-jwt/", []string{"internal/token"}, "tokens are read in one place"},
 	{"testing", []string{"internal/store/storetest", "internal/live/livetest", "internal/server/servertest"}, "the program contains no test code"},
 }

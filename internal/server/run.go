@@ -20,11 +20,14 @@ func (s *Server) Run(ctx context.Context) error {
 	floor, served := make(chan error, 1), make(chan error, 1)
 	s.gate.Lock() // operations wait for the seed, from the first on
 	go func() {
-		var beside sync.WaitGroup
-		beside.Go(func() { s.meter.Run(onFloor) })
-		beside.Go(func() { s.desk.Run(onFloor) })
+		var company sync.WaitGroup
+		company.Go(func() { s.meter.Run(onFloor) })
+		company.Go(func() { s.desk.Run(onFloor) })
+		inTroupe, leave := context.WithCancel(context.WithoutCancel(ctx))
+		company.Go(func() { s.runTroupe(inTroupe) })
 		err := s.floor.Run(onFloor)
-		beside.Wait()
+		leave() // its people have left, and the others know
+		company.Wait()
 		floor <- err
 	}()
 	go func() { served <- s.http.Serve(s.listener) }()
