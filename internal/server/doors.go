@@ -9,6 +9,7 @@ import (
 
 	"callboard/internal/api"
 	"callboard/internal/desk"
+	"callboard/internal/lobby"
 	"callboard/internal/presence"
 	"callboard/internal/whip"
 )
@@ -59,6 +60,10 @@ func (s *Server) doors(ctx context.Context) (*doors, error) {
 		Service: s.service, API: plain, Log: s.log, BasePath: base,
 		Watchers: s.cfg.Watchers, AccountWatchers: s.cfg.AccountWatchers,
 	})
+	welcome := lobby.New()
+	for path := range welcome.Paths() {
+		own[path] = welcome
+	}
 	s.presence = presence.New(presence.Options{Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/events", PassOn: s.passOn()})
 	d := &doors{
 		base: base,
