@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 func watchCommand() *cobra.Command {
@@ -93,9 +91,4 @@ func (q watchQuery) run(ctx context.Context, client *deskClient, name string, ou
 	picture := rollPicture{screen: newScreen(out), roll: map[string]watched{}}
 	s.lost = func(err error) { picture.note(sentence(err)) }
 	return s.each(ctx, picture.apply)
-}
-
-func isTerminal(out io.Writer) bool {
-	f, ok := out.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
