@@ -47,7 +47,7 @@ subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
 			return err
 		},
 	}
-	root.AddCommand(serveCommand(), envCommand(), keysCommand(), policyCommand(), quotasCommand(), lsCommand(), watchCommand(), healthCommand(), demoCommand(), versionCommand())
+	root.AddCommand(serveCommand(), envCommand(), keysCommand(), policyCommand(), quotasCommand(), lsCommand(), watchCommand(), healthCommand(), demoCommand(), migrateCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
