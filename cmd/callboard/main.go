@@ -34,6 +34,7 @@ subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
   callboard serve                                     run a server
   eval "$(callboard env)"                             point the AWS CLI and SDKs at it
   callboard ls <stage ARN or name>                    call the roll
+  callboard watch <stage ARN or name>                 see it change
   callboard keys create --policy IVSReadOnlyAccess    make an access key that only reads
   callboard policy check --policy radio.json --action CreateStage
                                                       try out what a policy allows
@@ -46,7 +47,7 @@ subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
 			return err
 		},
 	}
-	root.AddCommand(serveCommand(), envCommand(), keysCommand(), policyCommand(), quotasCommand(), lsCommand(), webhooksCommand(), eraseCommand(), healthCommand(), demoCommand(), migrateCommand(), versionCommand(), verifyCommand())
+	root.AddCommand(serveCommand(), envCommand(), keysCommand(), policyCommand(), quotasCommand(), lsCommand(), webhooksCommand(), eraseCommand(), healthCommand(), demoCommand(), migrateCommand(), versionCommand(), verifyCommand(), watchCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -27,23 +27,44 @@ type Options struct {
 	Log *slog.Logger
 	// BasePath may stand before every route, or not. Optional.
 	BasePath string
+	// Watchers is how many may watch at a time, AccountWatchers how many of one account.
+	Watchers, AccountWatchers int
 }
 
 // Desk answers Callboard's own API. It is an http.Handler, safe for concurrent use.
+// While it does, [Desk.Run] must run.
 type Desk struct {
-	o      Options
-	routes *node
-	table  []route
+	o       Options
+	routes  *node
+	table   []route
+	rhythm  rhythm
+	reader  *reader
+	gallery *gallery
 }
 
 // New builds a Desk.
-func New(o Options) *Desk {
-	d := &Desk{o: o, routes: new(node), table: table()}
+func New(o Options) *Desk { return newDesk(o, usual) }
+
+func newDesk(o Options, how rhythm) *Desk {
+	d := &Desk{
+		o: o, routes: new(node), table: table(), rhythm: how,
+		reader: newReader(o.Service, o.Log, how.strip, how.tick), gallery: newGallery(&o, how.reading),
+	}
 	for i := range d.table {
 		d.routes.add(&d.table[i])
 	}
 	return d
 }
+
+// Run reads the feed for all watchers, until ctx ends.
+func (d *Desk) Run(ctx context.Context) { d.reader.run(ctx) }
+
+// Close says goodbye to all watchers, who would stay for good. It does not wait for
+// them to go.
+func (d *Desk) Close() { d.gallery.close.Do(func() { close(d.gallery.closing) }) }
+
+// Forget tells that the facts were forgotten and the feed begins anew.
+func (d *Desk) Forget() { d.reader.restart() }
 
 // ServeHTTP answers one request.
 func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -27,6 +27,7 @@ const (
 //	query:"name"    a parameter: string, number, truth value, time, or a pointer to
 //	                one, nil when it is absent
 //	query:"name.*"  all parameters that begin with "name.", a map of the rest
+//	header:"name"   a header
 //	body:""         the JSON body, read strictly
 //
 // and, to be kept and described, doc (one line), enum (the values there are, separated
@@ -37,10 +38,10 @@ type input struct {
 	body   *reflect.StructField
 }
 
-// param is one member that comes from the path or the query.
+// param is one member that does not come from the body.
 type param struct {
 	name     string
-	from     string // path or query
+	from     string // path, query or header
 	index    []int
 	typ      reflect.Type // without the pointer
 	optional bool
@@ -74,13 +75,15 @@ func newParam(t reflect.Type, f reflect.StructField) param {
 	p := param{index: f.Index, typ: f.Type, from: "query", doc: f.Tag.Get("doc"), min: bound(f, "min"), max: bound(f, "max")}
 	if name, ok := f.Tag.Lookup("path"); ok {
 		p.name, p.from = name, "path"
+	} else if name, ok := f.Tag.Lookup("header"); ok {
+		p.name, p.from = name, "header"
 	} else if p.name, ok = f.Tag.Lookup("query"); !ok {
 		panic(fmt.Sprintf("%v: %s comes from nowhere", t, f.Name))
 	}
 	if p.doc == "" {
 		panic(fmt.Sprintf("%v: %s is not described", t, f.Name))
 	}
-	p.optional = p.from == "query" && f.Tag.Get("required") == ""
+	p.optional = p.from != "path" && f.Tag.Get("required") == ""
 	if enum := f.Tag.Get("enum"); enum != "" {
 		p.enum = strings.Split(enum, ",")
 	}
@@ -169,9 +172,12 @@ func (p *param) decode(c *call, query url.Values, in reflect.Value) error {
 		return nil
 	}
 	text, there := c.words[p.name]
-	if p.from == "query" {
-		there = query.Has(p.name)
-		text = query.Get(p.name)
+	switch p.from {
+	case "query":
+		text, there = query.Get(p.name), query.Has(p.name)
+	case "header":
+		text = c.Request.Header.Get(p.name)
+		there = text != ""
 	}
 	if !there {
 		if p.optional {

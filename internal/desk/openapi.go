@@ -102,6 +102,10 @@ func (r *route) responses(named shapes) schema {
 			content[media] = schema{"schema": r.streamSchema(named, what)}
 		}
 		out["200"] = schema{"description": "A stream.", "content": content}
+		if r.messages != nil {
+			out["101"] = schema{"description": "A WebSocket, if the request asks to upgrade to one."}
+			out["204"] = schema{"description": "There is nothing more after this cursor."}
+		}
 	case r.output == reflect.TypeFor[nothing]():
 		out["204"] = schema{"description": "Done."}
 	default:

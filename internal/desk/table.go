@@ -7,6 +7,7 @@ func table() []route {
 	return slices.Concat(
 		descriptionRoutes(),
 		sessionRoutes(),
+		watchRoutes(),
 		webhookRoutes(),
 		erasureRoutes(),
 	)

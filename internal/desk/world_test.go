@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"callboard/internal/api"
 	"callboard/internal/hook"
@@ -52,7 +56,15 @@ func (emptyFloor) Disconnect(context.Context, stage.ARN, string, stage.Reason, s
 }
 func (emptyFloor) Clear(context.Context, stage.ARN, stage.Reason) error { return nil }
 
-func newWorld(t testing.TB, change ...func(*Options)) *world {
+// hurry is a rhythm for tests.
+var hurry = rhythm{
+	strip: 64, farthest: 10_000, part: 7, pause: time.Millisecond, heartbeat: 20 * time.Millisecond,
+	write: 5 * time.Second, tick: 5 * time.Millisecond, reading: 4,
+}
+
+func newWorld(t testing.TB) *world { return newWorldWith(t, hurry, func(*Options) {}) }
+
+func newWorldWith(t testing.TB, how rhythm, change func(*Options)) *world {
 	t.Helper()
 	w := &world{
 		t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 60e6, time.UTC),
@@ -70,11 +82,13 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	w.service.UseFloor(emptyFloor{})
 	w.hooks, err = hook.Open(t.Context(), hook.Options{Service: w.service, Store: facts, Now: w.clock})
 	w.check(err)
-	o := Options{Service: w.service, Hooks: w.hooks, API: w.newAPI(), Log: slog.New(slog.DiscardHandler), BasePath: "/base"}
-	for _, f := range change {
-		f(&o)
-	}
-	w.Desk = New(o)
+	o := Options{Service: w.service, Hooks: w.hooks, API: w.newAPI(), Log: slog.New(slog.DiscardHandler), BasePath: "/base", Watchers: 100, AccountWatchers: 50}
+	change(&o)
+	w.Desk = newDesk(o, how)
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { w.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait() })
 	return w
 }
 
@@ -189,14 +203,24 @@ func (w *world) newStage() stage.ARN {
 	return s.ARN
 }
 
-// token makes a token that lets somebody in.
+// token is what somebody is let in with.
 func (w *world) token(arn stage.ARN, userID string, attributes map[string]string) stage.Admission {
+	return stage.Admission{
+		Stage: arn, ParticipantID: strings.ToLower(rand.Text())[:12], UserID: userID, Attributes: attributes,
+		Expires: w.clock().Add(time.Hour),
+	}
+}
+
+// presign signs the URL of a GET as the SDKs do.
+func (w *world) presign(address string) string {
 	w.t.Helper()
-	issued, err := w.service.CreateToken(w.t.Context(), w.caller, arn, stage.TokenRequest{UserID: userID, Attributes: attributes})
+	r, err := http.NewRequest("GET", address+"?X-Amz-Expires=60", nil)
 	w.check(err)
-	a, err := w.register.Admit(w.t.Context(), issued.JWT)
+	credentials := aws.Credentials{AccessKeyID: testKey.AccessKeyID, SecretAccessKey: testKey.Secret}
+	const ofNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	signed, _, err := v4.NewSigner().PresignHTTP(w.t.Context(), credentials, r, ofNothing, "ivs", testRegion, w.clock())
 	w.check(err)
-	return a
+	return signed
 }
 
 func (w *world) enter(a stage.Admission) stage.Entry {

@@ -72,7 +72,7 @@ var keepers = []struct {
 	{"github.com/spf13/", []string{"cmd/callboard"}, "flags are the command's"},
 	{"go.yaml.in/", []string{"internal/server", "internal/quota", "internal/seed"}, "YAML is for what people write: configuration, quotas and seeds"},
 	{"github.com/prometheus/", []string{"internal/server"}, "parts count, the server shows"},
-	{"github.com/coder/websocket", []string{"internal/presence", "internal/troupe", "internal/guest"}, "sockets are presence"},
+	{"github.com/coder/websocket", []string{"internal/presence", "internal/troupe", "internal/guest", "internal/desk"}, "sockets are presence, watchers and processes"},
 	{"github.com/golang-jwt/", []string{"internal/token"}, "tokens are read in one place"},
 	{"testing", []string{"internal/store/storetest", "internal/live/livetest", "internal/server/servertest"}, "the program contains no test code"},
 }

@@ -61,15 +61,17 @@ type Config struct {
 	WebhookNetworks []netip.Prefix // where webhooks made through the API may go beside the internet
 	WebhookGiveUp   time.Duration  // after which an event that is refused is a dead letter
 
-	Linger      time.Duration // how long a session outlives its last participant
-	ClockSkew   time.Duration // how far a request's clock may be off
-	RollMemory  int           // MiB for the participants that are kept in memory; 0 keeps none
-	Quotas      string        // aws, none, or the path of a file; see package quota
-	LogLevel    slog.Level
-	LogFormat   string // text or json
-	LogOutput   io.Writer
-	Serving     func(*Server) // called once when the server answers; may be nil
-	ShutdownMax time.Duration // longest time an orderly end may take
+	Linger          time.Duration // how long a session outlives its last participant
+	ClockSkew       time.Duration // how far a request's clock may be off
+	RollMemory      int           // MiB for the participants that are kept in memory; 0 keeps none
+	Watchers        int           // how many may watch rolls at a time
+	AccountWatchers int           // and of one account
+	Quotas          string        // aws, none, or the path of a file; see package quota
+	LogLevel        slog.Level
+	LogFormat       string // text or json
+	LogOutput       io.Writer
+	Serving         func(*Server) // called once when the server answers; may be nil
+	ShutdownMax     time.Duration // longest time an orderly end may take
 }
 
 // Default gives the configuration of a server that is told nothing.
@@ -84,12 +86,14 @@ func Default() Config {
 		Linger:    120 * time.Second,
 		ClockSkew: 5 * time.Minute,
 
-		WebhookGiveUp: hook.DefaultGiveUp,
-		Quotas:        "none",
-		RollMemory:    store.DefaultRollBytes >> 20,
-		LogFormat:     "text",
-		LogOutput:     io.Discard,
-		ShutdownMax:   10 * time.Second,
+		WebhookGiveUp:   hook.DefaultGiveUp,
+		Quotas:          "none",
+		RollMemory:      store.DefaultRollBytes >> 20,
+		Watchers:        10_000,
+		AccountWatchers: 5_000,
+		LogFormat:       "text",
+		LogOutput:       io.Discard,
+		ShutdownMax:     10 * time.Second,
 	}
 }
 

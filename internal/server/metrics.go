@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"callboard/internal/desk"
 	"callboard/internal/live"
 	"callboard/internal/quota"
 	"callboard/internal/sfu"
@@ -56,6 +57,7 @@ type counts struct {
 	media sfu.Stats
 	facts store.Stats
 	peers troupe.Stats
+	watch desk.WatchStats
 }
 
 // probe is one number of a look.
@@ -86,7 +88,9 @@ func (p prober) Collect(out chan<- prometheus.Metric) {
 
 func probes(s *Server) prober {
 	return prober{
-		look: func() counts { return counts{s.floor.Stats(), s.engine.Stats(), s.store.Stats(), s.troupeStats()} },
+		look: func() counts {
+			return counts{s.floor.Stats(), s.engine.Stats(), s.store.Stats(), s.troupeStats(), s.desk.WatchStats()}
+		},
 		probes: []probe{
 			gauge("callboard_participants", "Participants connected now.", func(c counts) float64 { return float64(c.floor.Participants) }),
 			gauge("callboard_presence_sockets", "Presence WebSockets open now.", func(c counts) float64 { return float64(c.floor.Sockets) }),
@@ -114,6 +118,12 @@ func probes(s *Server) prober {
 			gauge("callboard_store_readers", "Connections open for reading.", func(c counts) float64 { return float64(c.facts.Readers) }),
 			gauge("callboard_rolls", "Sessions whose participants are in memory.", func(c counts) float64 { return float64(c.facts.Rolls) }),
 			gauge("callboard_roll_bytes", "Memory that they take.", func(c counts) float64 { return float64(c.facts.RollBytes) }),
+			gauge("callboard_watchers", "Watchers of rolls now.", func(c counts) float64 { return float64(c.watch.Watchers) }),
+			gauge("callboard_watchers_behind", "Watchers who are reading the facts by themselves.", func(c counts) float64 { return float64(c.watch.Behind) }),
+			gauge("callboard_watch_lag_events", "Durable events that have not reached the watched stages yet.", func(c counts) float64 { return float64(c.watch.Lag) }),
+			counter("callboard_watch_fallen_total", "Times that a watcher was too slow and had to read the facts by itself.", func(c counts) float64 { return float64(c.watch.Fallen) }),
+			counter("callboard_watch_dropped_total", "Watchers who did not take what was written to them.", func(c counts) float64 { return float64(c.watch.Dropped) }),
+			counter("callboard_watch_refused_total", "Watchers who were one too many.", func(c counts) float64 { return float64(c.watch.Refused) }),
 		},
 	}
 }

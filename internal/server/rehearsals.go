@@ -36,6 +36,7 @@ func (s *Server) reset(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.desk.Forget()
 		s.meter.Refill()
 		return errors.Join(s.forgetCrop(), s.sow(ctx))
 	})

@@ -23,6 +23,7 @@ func (s *Server) Run(ctx context.Context) error {
 		var company, telling sync.WaitGroup
 		company.Go(func() { s.meter.Run(onFloor) })
 		company.Go(func() { s.keepHistory(onFloor) })
+		company.Go(func() { s.desk.Run(onFloor) })
 		inTroupe, leave := context.WithCancel(context.WithoutCancel(ctx))
 		company.Go(func() { s.runTroupe(inTroupe) })
 		untilQuiet, quiet := context.WithCancel(context.WithoutCancel(ctx))
@@ -85,6 +86,7 @@ func (s *Server) stop(dismiss func(), floor, served <-chan error) error {
 func (s *Server) leave(dismiss func(), floor, served <-chan error) error {
 	patience, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownMax/3)
 	defer cancel()
+	s.desk.Close() // watchers would stay for good
 	if err := s.http.Shutdown(patience); err != nil {
 		s.log.Warn("requests were cut off", "error", errors.Join(err, s.http.Close()))
 	}

@@ -67,6 +67,8 @@ func Settings() []Setting {
 		duration("clock-skew", "how far the clock of a signed request may be off", time.Second, func(c *Config) *time.Duration { return &c.ClockSkew }),
 		text("quotas", "what an account may have and how fast it may call: aws, none, or a file (see callboard quotas)", "aws, none, or a file", notEmpty, func(c *Config) *string { return &c.Quotas }),
 		count("roll-memory", "MiB of memory for the participants of busy sessions; 0 reads them all from the database", func(c *Config) *int { return &c.RollMemory }),
+		count("watchers", "how many may watch rolls at a time, over event streams and WebSockets", func(c *Config) *int { return &c.Watchers }),
+		count("account-watchers", "how many of these may be of one account", func(c *Config) *int { return &c.AccountWatchers }),
 		level("log-level", "least level that is logged", func(c *Config) *slog.Level { return &c.LogLevel }),
 		text("log-format", "text or json", "text or json", isFormat, func(c *Config) *string { return &c.LogFormat }),
 	}

@@ -35,7 +35,7 @@ func (s *Service) Feed(ctx context.Context, after int64) iter.Seq2[Event, error]
 				continue
 			}
 			list, err := s.feedAfter(ctx, after)
-			if err == nil && (len(list) == 0 || list[0].No != after+1) {
+			if err == nil && len(list) > 0 && list[0].No != after+1 {
 				err = ErrFeedBehind
 			}
 			if err != nil {
@@ -43,6 +43,13 @@ func (s *Service) Feed(ctx context.Context, after int64) iter.Seq2[Event, error]
 					yield(Event{}, err)
 				}
 				return
+			}
+			if len(list) == 0 { // what was read last had not been announced yet
+				select {
+				case <-ctx.Done():
+				case <-later:
+				}
+				continue
 			}
 			for _, e := range list {
 				if !yield(e, nil) {
@@ -54,6 +61,7 @@ func (s *Service) Feed(ctx context.Context, after int64) iter.Seq2[Event, error]
 	}
 }
 
+// feedAfter reads what comes next; nothing, if the position is the end.
 func (s *Service) feedAfter(ctx context.Context, after int64) (list []Event, err error) {
 	err = s.store.View(ctx, func(tx Tx) error {
 		oldest, err := tx.Oldest()
@@ -62,6 +70,9 @@ func (s *Service) feedAfter(ctx context.Context, after int64) (list []Event, err
 		}
 		if err == nil {
 			list, err = tx.Feed(after, feedBatch)
+		}
+		if err == nil && len(list) == 0 {
+			err = reaches(tx, after)
 		}
 		return err
 	})
@@ -76,4 +87,17 @@ func (s *Service) Oldest(ctx context.Context) (no int64, err error) {
 		return err
 	})
 	return no, err
+}
+
+// reaches fails if a position after which there is nothing is not the end of the
+// feed either.
+func reaches(tx Tx, end int64) error {
+	if end == 0 {
+		return nil
+	}
+	last, err := tx.Feed(end-1, 1)
+	if err == nil && len(last) == 0 {
+		err = ErrFeedBehind
+	}
+	return err
 }

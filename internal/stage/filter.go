@@ -16,6 +16,12 @@ type Filter struct {
 // Detailed tells whether the filter asks for what only [Detail] has.
 func (f *Filter) Detailed() bool { return len(f.Attributes) > 0 || f.Protocol != "" }
 
+// Personal tells whether the filter asks for what a rejoin with another token can
+// change.
+func (f *Filter) Personal() bool {
+	return f.UserID != nil || f.UserPrefix != "" || len(f.Attributes) > 0
+}
+
 // Match tells whether the filter means a participant, who must have a Detail if
 // the filter is Detailed.
 func (f *Filter) Match(p *Participant) bool {
@@ -24,7 +30,7 @@ func (f *Filter) Match(p *Participant) bool {
 		f.Published != nil && *f.Published != p.Published,
 		f.UserID != nil && *f.UserID != p.UserID,
 		!strings.HasPrefix(p.UserID, f.UserPrefix),
-		f.Protocol != "" && f.Protocol != p.Detail.Protocol:
+		f.Protocol != "" && f.Protocol != p.protocol():
 		return false
 	}
 	for key, value := range f.Attributes {
@@ -33,4 +39,13 @@ func (f *Filter) Match(p *Participant) bool {
 		}
 	}
 	return true
+}
+
+// protocol is how a participant with a Detail publishes; who has not published yet
+// does so in no way.
+func (p *Participant) protocol() Protocol {
+	if !p.Published {
+		return ProtocolUnknown
+	}
+	return p.Detail.Protocol
 }
