@@ -1,11 +1,13 @@
 package server_test
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"callboard/internal/server"
 	"callboard/internal/server/servertest"
@@ -62,5 +64,37 @@ func TestFactsMoveToADatabaseAndBack(t *testing.T) {
 	s = servertest.Start(t, func(c *server.Config) { c.Data = second })
 	if got := stagesOf(t, s); len(got.Stages) != 1 || !reflect.DeepEqual(got, want) {
 		t.Errorf("listed before %v, now %v", want, got)
+	}
+}
+
+func TestAServerSaysThatItsDatabaseIsAwayAndComesBackWithIt(t *testing.T) {
+	t.Parallel()
+	database := storetest.OwnPostgres(t)
+	s := servertest.Start(t, func(c *server.Config) { c.Data, c.Files = database.Database(t), t.TempDir() })
+	ready := func() int {
+		resp, err := s.Client.Get(s.URL() + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	if got := ready(); got != http.StatusOK {
+		t.Errorf("at first it answers %d", got)
+	}
+	database.Kill()
+	if got := ready(); got != http.StatusServiceUnavailable {
+		t.Errorf("without its database it answers %d", got)
+	}
+	if err := database.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(30 * time.Second); ready() != http.StatusOK; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it does not come back")
+		}
+	}
+	if _, err := s.CreateStage(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

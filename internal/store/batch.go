@@ -37,7 +37,7 @@ type changes struct {
 	Opened  []openedRecord `json:"opened,omitempty"`
 	Put     [][2]int64     `json:"put,omitempty"`     // session and Seq
 	Deleted []string       `json:"deleted,omitempty"` // ARNs of stages
-	Stale   []int64        `json:"stale,omitempty"`   // sessions that lost something
+	Stale   []int64        `json:"stale,omitempty"`   // sessions whose rolls are to be read anew
 }
 
 type openedRecord struct {

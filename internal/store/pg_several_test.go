@@ -239,9 +239,9 @@ func TestPostgreSQLWalksTheIndexMadeForAList(t *testing.T) {
 		}
 	}
 	check("empty")
-	session := fillSession(t, s, 5000)
+	session := fillSession(t, s, 2000)
 	mustUpdate(t, s, func(x stage.Tx) error {
-		for seq := int64(7); seq < 5000; seq += 500 {
+		for seq := int64(7); seq < 2000; seq += 200 {
 			p := nobody(session.No, seq)
 			p.Connected, p.Recording = true, stage.RecordingFailed
 			if err := x.PutParticipant(p); err != nil {
@@ -273,4 +273,26 @@ func pgPlan(t *testing.T, c conn, sql string) string {
 		t.Fatalf("%s: %v", sql, err)
 	}
 	return strings.Join(lines, "\n")
+}
+
+func TestServersThatStartAtOnceMakeOneSchema(t *testing.T) {
+	t.Parallel()
+	url := storetest.Postgres(t)
+	stores := make([]*Store, 4)
+	var all sync.WaitGroup
+	for i := range stores {
+		all.Go(func() {
+			var err error
+			if stores[i], err = Open(t.Context(), Options{Path: url}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for _, s := range stores {
+		if s != nil {
+			mustUpdate(t, s, note)
+			closeNow(t, s)
+		}
+	}
 }
