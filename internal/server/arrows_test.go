@@ -35,6 +35,7 @@ var arrows = map[string]arrow{
 	"internal/store":             {ours: []string{"roll", "stage"}, why: "the store remembers facts and knows no door", never: []string{"net/http"}},
 	"internal/store/storetest":   {ours: []string{"stage"}, why: "every store passes the same examination", never: []string{"net/http"}},
 	"internal/api":               {ours: []string{"stage", "sigv4", "iam"}, why: "the API asks the domain and nobody else"},
+	"internal/desk":              {ours: []string{"api", "stage"}, why: "the desk asks the domain; who may come in is the API's to say"},
 	"internal/bucket":            {ours: []string{"sigv4"}, why: "a place with buckets knows nothing of what they are for"},
 	"internal/quota":             {ours: []string{"stage"}, why: "quotas are figures and counts; who owns what is bounded enforces them", never: []string{"net/http", "database/sql"}},
 	"internal/sfu":               {why: "media know no stage, no token, no HTTP", never: []string{"net/http", "database/sql"}},
@@ -45,7 +46,7 @@ var arrows = map[string]arrow{
 	"internal/guest":             {why: "a guest is a stranger: it knows the wires only"},
 	"internal/rehearsal":         {why: "what is only for tests knows nothing of what it is used on"},
 	"internal/seed":              {ours: []string{"iam", "keyring", "stage", "token"}, why: "a seed is sown through the domain, like a caller's wishes", never: []string{"net/http"}},
-	"internal/server":            {ours: []string{"api", "bucket", "iam", "keyring", "live", "presence", "quota", "rehearsal", "seed", "sfu", "sigv4", "stage", "store", "token", "whip"}, why: "the server knows all parts, but no test support and no guest"},
+	"internal/server":            {ours: []string{"api", "bucket", "desk", "iam", "keyring", "live", "presence", "quota", "rehearsal", "seed", "sfu", "sigv4", "stage", "store", "token", "whip"}, why: "the server knows all parts, but no test support and no guest"},
 	"internal/server/servertest": {ours: []string{"server", "sigv4"}, why: "test support drives a server from outside"},
 	"cmd/callboard":              {ours: []string{"server", "guest", "keyring", "iam", "quota"}, why: "the command is a doorway to the server"},
 }

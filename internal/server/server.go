@@ -18,6 +18,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"callboard/internal/api"
+	"callboard/internal/desk"
 	"callboard/internal/keyring"
 	"callboard/internal/live"
 	"callboard/internal/presence"
@@ -51,6 +52,7 @@ type Server struct {
 	engine   *sfu.Engine
 	floor    *live.Floor
 	presence *presence.Endpoint
+	desk     *desk.Desk
 	metrics  *metrics
 	http     *http.Server
 
