@@ -7,6 +7,9 @@ func table() []route {
 	return slices.Concat(
 		descriptionRoutes(),
 		sessionRoutes(),
+		attendanceRoutes(),
+		countRoutes(),
+		exportRoutes(),
 	)
 }
 

@@ -69,7 +69,12 @@ var operations = []operation{
 // ownOperations are those of Callboard's own API; "callboard:" and the name make an
 // action.
 var ownOperations = []operation{
+	{"CountParticipants", []string{"stage"}},
+	{"ExportSession", []string{"stage"}},
+	{"GetAttendance", []string{"stage"}},
+	{"GetConcurrency", []string{"stage"}},
 	{"GetSession", []string{"stage"}},
+	{"QueryParticipants", []string{"stage"}},
 	{"WatchSession", []string{"stage"}},
 	{"WatchStage", []string{"stage"}},
 }
