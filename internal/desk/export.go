@@ -77,12 +77,15 @@ func (d *Desk) exportSession(ctx context.Context, c *call, in *exportSessionInpu
 	}
 	rows, err := writeTable(ctx, &patientWriter{w, http.NewResponseController(w)}, packed, format, tables[in.What], history)
 	if err != nil {
-		http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) // so that the end cannot be sent
+		breakOff(w)
 		return err
 	}
 	h.Set(rowsTrailer, strconv.FormatInt(rows, 10))
 	return nil
 }
+
+// breakOff sees to it that the end of an answer cannot be sent.
+func breakOff(w http.ResponseWriter) { http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) }
 
 func writeTable(ctx context.Context, to io.Writer, packed bool, f export.Format, t exported, history *stage.History) (rows int64, err error) {
 	if packed {
