@@ -23,8 +23,12 @@ type screen struct {
 }
 
 func newScreen(out io.Writer) *screen {
-	f, ok := out.(*os.File)
-	return &screen{out: out, plain: !ok || !term.IsTerminal(int(f.Fd()))}
+	return &screen{out: out, plain: !isTerminal(out)}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func (s *screen) show(text string) error {
