@@ -129,29 +129,12 @@ func (h *History) steps(ctx context.Context, to *steps) error {
 			to.add(step{at: at.UnixMilli(), publishing: by})
 		}
 	}
-	fresh := func() *stay {
-		return &stay{keep: func(i Interval) {
-			count(i.From, i.Activity, 1)
-			if !i.Open {
-				count(i.To, i.Activity, -1)
-			}
-		}}
-	}
-	who, s := "", fresh()
-	for e, err := range h.Events(ctx) {
-		if err != nil {
-			return err
+	return h.stays(ctx, h.At, func(i Interval) {
+		count(i.From, i.Activity, 1)
+		if !i.Open {
+			count(i.To, i.Activity, -1)
 		}
-		if e.Participant != who {
-			s.end(h.At)
-			who, s = e.Participant, fresh()
-		}
-		if e.Name != SubscribeStarted && e.Name != SubscribeStopped {
-			s.add(e)
-		}
-	}
-	s.end(h.At)
-	return nil
+	}, func(Presence) {})
 }
 
 // draw goes along the steps and fills in the buckets and the peaks.

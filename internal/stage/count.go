@@ -27,6 +27,9 @@ func (s *Service) CountParticipants(ctx context.Context, session Session, q Inqu
 		}
 	}
 	err = patient(ctx, func(ctx context.Context) error {
+		if w.presence && q.ofEvents() {
+			return w.countEvents(ctx, &n)
+		}
 		if w.presence || q.UserID != nil {
 			return w.down(ctx, 0, func(Attendance) bool { n++; return true })
 		}
@@ -56,6 +59,24 @@ func (q *Inquiry) asRoll() (ParticipantQuery, bool) {
 	more := q.Publishing != nil || q.PresentOver > 0 || !q.At.IsZero() || q.UserID != nil || q.UserPrefix != "" || q.Detailed() ||
 		!q.JoinedFrom.IsZero() || !q.JoinedBefore.IsZero()
 	return ParticipantQuery{Connected: q.Connected, Published: q.Published, Recording: q.Recording}, conditions < 2 && !more
+}
+
+// ofEvents tells whether an inquiry asks for nothing that events do not tell.
+func (q *Inquiry) ofEvents() bool {
+	return q.UserID == nil && q.UserPrefix == "" && !q.Detailed() && q.Recording == nil && q.JoinedFrom.IsZero() && q.JoinedBefore.IsZero()
+}
+
+// countEvents counts without looking at the participants: as of the moment, or of
+// the beginning of the walk.
+func (w *walk) countEvents(ctx context.Context, n *int64) error {
+	w.past = true
+	h := &History{Session: Session{No: w.session}, No: w.no, service: w.service}
+	return h.stays(ctx, w.at, nil, func(p Presence) {
+		a := Attendance{Participant: Participant{Connected: p.Connected, Published: p.Published}, Presence: p}
+		if w.means(&a) {
+			*n++
+		}
+	})
 }
 
 // Group is what counts can be split by.

@@ -70,3 +70,24 @@ func (h *History) Events(ctx context.Context) iter.Seq2[Event, error] {
 		}
 	}
 }
+
+// stays goes through the events of everybody up to a moment, which is the fastest
+// way to learn what they say together, but has nobody's name. keep is shown each
+// interval but those of subscriptions, and may be nil; done each presence.
+func (h *History) stays(ctx context.Context, at time.Time, keep func(Interval), done func(Presence)) error {
+	who, s := "", &stay{keep: keep}
+	for e, err := range h.Events(ctx) {
+		if err != nil {
+			return err
+		}
+		if e.Participant != who {
+			done(s.end(at))
+			who, s = e.Participant, &stay{keep: keep}
+		}
+		if e.Name != SubscribeStarted && e.Name != SubscribeStopped && !e.At.After(at) {
+			s.add(e)
+		}
+	}
+	done(s.end(at))
+	return nil
+}

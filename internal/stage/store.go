@@ -110,7 +110,7 @@ type Tx interface {
 	// Seq, the events of each oldest first.
 	Histories(session, above, through int64, visit func(seq int64, e Event)) error
 	// SessionEvents lists all events of a session, of people who were refused as
-	// well, by participant id and No: those after the one given, at most limit.
+	// well, by participant id and No: those after the one given, at most limit. Their Stage is not read.
 	SessionEvents(session int64, after Event, limit int) ([]Event, error)
 
 	// Beat notes that the server is alive at Now.

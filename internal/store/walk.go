@@ -38,7 +38,7 @@ const (
 	listHistories = `SELECT p.seq, e.no, e.at, e.participant, e.name, e.remote, e.error
 		FROM participant p JOIN event e ON e.session = p.session AND e.participant = p.id
 		WHERE ` + walkRange + ` ORDER BY p.session, p.seq, e.no`
-	listSessionEvents = `SELECT ` + eventColumns + ` FROM event
+	listSessionEvents = `SELECT no, at, participant, name, remote, error FROM event
 		WHERE session = $1 AND (participant, no) > ($2, $3)
 		ORDER BY session, participant, no LIMIT 0 + $4`
 )
@@ -88,18 +88,21 @@ func (t *tx) Count(q stage.WalkQuery) (n int64, err error) {
 
 // Histories shows visit the events of some participants.
 func (t *tx) Histories(session, above, through int64, visit func(seq int64, e stage.Event)) error {
-	return t.all(listHistories, func(r row) {
-		visit(r.int(0), stage.Event{
-			No: r.int(1), At: r.time(2), Session: session, Participant: r.text(3),
-			Name: stage.EventName(r.text(4)), Remote: r.text(5), Error: stage.ErrorCode(r.text(6)),
-		})
-	}, session, above, through)
+	return t.all(listHistories, func(r row) { visit(r.int(0), scanOwn(r, 1, session)) }, session, above, through)
+}
+
+// scanOwn reads an event of a session that is known, so that its stage is as well.
+func scanOwn(r row, first int, session int64) stage.Event {
+	return stage.Event{
+		No: r.int(first), At: r.time(first + 1), Session: session, Participant: r.text(first + 2),
+		Name: stage.EventName(r.text(first + 3)), Remote: r.text(first + 4), Error: stage.ErrorCode(r.text(first + 5)),
+	}
 }
 
 // SessionEvents lists all events of a session by participant.
 func (t *tx) SessionEvents(session int64, after stage.Event, limit int) ([]stage.Event, error) {
 	list := page[stage.Event](limit)
-	err := t.all(listSessionEvents, func(r row) { list = append(list, scanEvent(r)) },
+	err := t.all(listSessionEvents, func(r row) { list = append(list, scanOwn(r, 0, session)) },
 		session, after.Participant, after.No, limited(limit))
 	return list, err
 }
