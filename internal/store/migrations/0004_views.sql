@@ -2,6 +2,7 @@
 -- spelled as in the API, in UTC; what is not there is NULL. The spelling is
 -- arithmetic that every engine has: the days since March 1968, the year y that
 -- began with a March, the month m and the day d in it. It holds until February 2100.
+-- A CROSS JOIN has SQLite begin with the session, whatever else is asked.
 
 CREATE VIEW callboard_sessions AS
 SELECT s.stage AS stage_arn, n.name AS stage_name, s.id AS session_id,
@@ -43,8 +44,9 @@ SELECT s.stage AS stage_arn, s.id AS session_id, p.seq AS join_sequence, p.id AS
 	COALESCE(d.os_name, '') AS os_name, COALESCE(d.os_version, '') AS os_version,
 	COALESCE(d.browser_name, '') AS browser_name, COALESCE(d.browser_version, '') AS browser_version,
 	COALESCE(d.sdk_version, '') AS sdk_version
-FROM session s JOIN participant p ON p.session = s.no
-	LEFT JOIN participant_detail d ON d.session = p.session AND d.seq = p.seq;
+FROM session s CROSS JOIN participant p
+	LEFT JOIN participant_detail d ON d.session = p.session AND d.seq = p.seq
+WHERE p.session = s.no;
 
 CREATE VIEW callboard_events AS
 SELECT s.stage AS stage_arn, s.id AS session_id, e.no AS no,
@@ -57,29 +59,40 @@ SELECT s.stage AS stage_arn, s.id AS session_id, e.no AS no,
 		WHERE ms > 0) AS time,
 	e.participant AS participant_id, e.name AS name, NULLIF(e.remote, '') AS remote_participant_id,
 	NULLIF(e.error, '') AS error_code
-FROM session s JOIN event e ON e.session = s.no;
+FROM session s CROSS JOIN event e
+WHERE e.session = s.no;
 
 -- A row for each stretch of time in which a participant was connected, publishing, or
 -- subscribed to one publisher. It begins with an event that did not repeat one
 -- before, and ends with the next one of the kind that ends it, or with LEFT.
 CREATE VIEW callboard_attendance AS
 SELECT s.stage AS stage_arn, s.id AS session_id, p.seq AS join_sequence, p.id AS participant_id, p.user_id AS user_id,
-	CASE i.name WHEN 'JOINED' THEN 'CONNECTED' WHEN 'PUBLISH_STARTED' THEN 'PUBLISHING' ELSE 'SUBSCRIBED' END AS activity,
-	NULLIF(i.remote, '') AS publisher_participant_id,
-	b.time AS start_time, f.time AS end_time,
-	(SELECT l.at FROM event l WHERE l.no = i.last) - i.at AS ms
-FROM (SELECT e.no AS no, e.at AS at, e.session AS session, e.participant AS participant, e.name AS name, e.remote AS remote,
-		(SELECT MIN(x.no) FROM event x WHERE x.session = e.session AND x.participant = e.participant AND x.no > e.no
+	CASE e.name WHEN 'JOINED' THEN 'CONNECTED' WHEN 'PUBLISH_STARTED' THEN 'PUBLISHING' ELSE 'SUBSCRIBED' END AS activity,
+	NULLIF(e.remote, '') AS publisher_participant_id,
+	(SELECT SUBSTR(CAST(11968 + y + m / 10 AS TEXT), 2) || '-' || SUBSTR(CAST(103 + m - 12 * (m / 10) AS TEXT), 2)
+			|| '-' || SUBSTR(CAST(101 + d - (153 * m + 2) / 5 AS TEXT), 2) || 'T' || SUBSTR(CAST(100 + ms / 3600000 % 24 AS TEXT), 2)
+			|| ':' || SUBSTR(CAST(100 + ms / 60000 % 60 AS TEXT), 2) || ':' || SUBSTR(CAST(100 + ms / 1000 % 60 AS TEXT), 2)
+			|| '.' || SUBSTR(CAST(1000 + ms % 1000 AS TEXT), 2) || 'Z'
+		FROM (SELECT ms, y, d, (5 * d + 2) / 153 AS m FROM (SELECT ms, y, day - 1461 * y / 4 AS d
+			FROM (SELECT ms, day, (4 * day + 3) / 1461 AS y FROM (SELECT e.at AS ms, e.at / 86400000 + 671 AS day) t1) t2) t3) t4
+		WHERE ms > 0) AS start_time,
+	(SELECT SUBSTR(CAST(11968 + y + m / 10 AS TEXT), 2) || '-' || SUBSTR(CAST(103 + m - 12 * (m / 10) AS TEXT), 2)
+			|| '-' || SUBSTR(CAST(101 + d - (153 * m + 2) / 5 AS TEXT), 2) || 'T' || SUBSTR(CAST(100 + ms / 3600000 % 24 AS TEXT), 2)
+			|| ':' || SUBSTR(CAST(100 + ms / 60000 % 60 AS TEXT), 2) || ':' || SUBSTR(CAST(100 + ms / 1000 % 60 AS TEXT), 2)
+			|| '.' || SUBSTR(CAST(1000 + ms % 1000 AS TEXT), 2) || 'Z'
+		FROM (SELECT ms, y, d, (5 * d + 2) / 153 AS m FROM (SELECT ms, y, day - 1461 * y / 4 AS d
+			FROM (SELECT ms, day, (4 * day + 3) / 1461 AS y FROM (SELECT f.at AS ms, f.at / 86400000 + 671 AS day) t1) t2) t3) t4
+		WHERE ms > 0) AS end_time,
+	f.at - e.at AS ms
+FROM session s CROSS JOIN participant p CROSS JOIN event e
+	LEFT JOIN event f ON f.no = (SELECT MIN(x.no) FROM event x
+		WHERE x.session = e.session AND x.participant = e.participant AND x.no > e.no
 			AND (x.name = 'LEFT' OR x.remote = e.remote AND x.name = CASE e.name
-				WHEN 'PUBLISH_STARTED' THEN 'PUBLISH_STOPPED' WHEN 'SUBSCRIBE_STARTED' THEN 'SUBSCRIBE_STOPPED' ELSE 'LEFT' END)) AS last
-	FROM event e
-	WHERE e.name IN ('JOINED', 'PUBLISH_STARTED', 'SUBSCRIBE_STARTED')
-		AND COALESCE((SELECT x.name FROM event x
-			WHERE x.session = e.session AND x.participant = e.participant AND x.no < e.no
-				AND (x.name = 'LEFT' OR x.remote = e.remote AND x.name IN (e.name, CASE e.name
-					WHEN 'PUBLISH_STARTED' THEN 'PUBLISH_STOPPED' WHEN 'SUBSCRIBE_STARTED' THEN 'SUBSCRIBE_STOPPED' ELSE 'LEFT' END))
-			ORDER BY x.no DESC LIMIT 1), 'LEFT') <> e.name) i
-	JOIN session s ON s.no = i.session
-	JOIN participant p ON p.session = i.session AND p.id = i.participant
-	JOIN callboard_events b ON b.no = i.no
-	LEFT JOIN callboard_events f ON f.no = i.last;
+				WHEN 'PUBLISH_STARTED' THEN 'PUBLISH_STOPPED' WHEN 'SUBSCRIBE_STARTED' THEN 'SUBSCRIBE_STOPPED' ELSE 'LEFT' END))
+WHERE p.session = s.no AND e.session = p.session AND e.participant = p.id
+	AND e.name IN ('JOINED', 'PUBLISH_STARTED', 'SUBSCRIBE_STARTED')
+	AND COALESCE((SELECT x.name FROM event x
+		WHERE x.session = e.session AND x.participant = e.participant AND x.no < e.no
+			AND (x.name = 'LEFT' OR x.remote = e.remote AND x.name IN (e.name, CASE e.name
+				WHEN 'PUBLISH_STARTED' THEN 'PUBLISH_STOPPED' WHEN 'SUBSCRIBE_STARTED' THEN 'SUBSCRIBE_STOPPED' ELSE 'LEFT' END))
+		ORDER BY x.no DESC LIMIT 1), 'LEFT') <> e.name;
