@@ -203,3 +203,49 @@ func (l *life) compareHistory() {
 		l.t.Error("the history has no events")
 	}
 }
+
+func TestRecordingStatesOfEarlierMomentsAreNotKnown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	e := w.join(w.stage(), "ann")
+	session, err := w.Session(t.Context(), w.caller, e.Stage, e.SessionID)
+	w.check(err)
+	q := stage.Inquiry{Filter: stage.Filter{Recording: new(stage.RecordingActive)}, At: w.clock()}
+	_, err = w.CountParticipants(t.Context(), session, q)
+	wantKind(t, err, stage.Invalid)
+	_, _, err = w.Attendances(t.Context(), session, stage.Listing{Inquiry: q, Limit: 1})
+	wantKind(t, err, stage.Invalid)
+}
+
+func TestACurveOfTooManyBucketsIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	e := w.join(w.stage(), "ann")
+	w.pass(100 * time.Hour)
+	session, err := w.Session(t.Context(), w.caller, e.Stage, e.SessionID)
+	w.check(err)
+	_, err = w.Concurrency(t.Context(), session, time.Second)
+	wantKind(t, err, stage.Invalid)
+	c, err := w.Concurrency(t.Context(), session, 0)
+	w.check(err)
+	if len(c.Buckets) > 120 || c.Width != time.Hour {
+		t.Errorf("%d buckets of %v", len(c.Buckets), c.Width)
+	}
+}
+
+func TestACountOfAThousandValuesIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	arn := w.stage()
+	var e stage.Entry
+	for i := range 1002 {
+		var err error
+		a := stage.Admission{Stage: arn, ParticipantID: "p" + strconv.Itoa(i), Attributes: map[string]string{"n": strconv.Itoa(i)}, Expires: w.clock().Add(time.Hour)}
+		e, err = w.Join(t.Context(), a, stage.Client{})
+		w.check(err)
+	}
+	session, err := w.Session(t.Context(), w.caller, arn, e.SessionID)
+	w.check(err)
+	_, _, err = w.CountGroups(t.Context(), session, stage.Inquiry{}, stage.Group{By: stage.ByAttribute, Attribute: "n"})
+	wantKind(t, err, stage.Invalid)
+}

@@ -27,7 +27,7 @@ func (s *Service) CountParticipants(ctx context.Context, session Session, q Inqu
 		}
 	}
 	err = patient(ctx, func(ctx context.Context) error {
-		if w.presence && q.ofEvents() {
+		if w.presence && q.ofEvents() && (w.past || !q.ofPresent()) {
 			return w.countEvents(ctx, &n)
 		}
 		if w.presence || q.UserID != nil {
@@ -64,6 +64,12 @@ func (q *Inquiry) asRoll() (ParticipantQuery, bool) {
 // ofEvents tells whether an inquiry asks for nothing that events do not tell.
 func (q *Inquiry) ofEvents() bool {
 	return q.UserID == nil && q.UserPrefix == "" && !q.Detailed() && q.Recording == nil && q.JoinedFrom.IsZero() && q.JoinedBefore.IsZero()
+}
+
+// ofPresent tells whether only people who are connected now can be meant: that they
+// are is in their rows.
+func (q *Inquiry) ofPresent() bool {
+	return q.Connected != nil && *q.Connected || q.Publishing != nil && *q.Publishing
 }
 
 // countEvents counts without looking at the participants: as of the moment, or of

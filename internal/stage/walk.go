@@ -200,6 +200,9 @@ func (w *walk) batch(tx Tx, above, through int64) ([]Attendance, error) {
 func (w *walk) query(above, through int64) WalkQuery {
 	q := WalkQuery{Session: w.session, Above: above, Through: through, Filter: w.inquiry.Filter, Detail: w.detail}
 	if !w.past {
+		if yes := w.inquiry.Publishing; yes != nil && *yes { // which takes both
+			q.Filter.Connected, q.Filter.Published = yes, yes
+		}
 		return q
 	}
 	q.Filter.Connected, q.Filter.Published = nil, nil
