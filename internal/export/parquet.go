@@ -18,14 +18,14 @@ const (
 // parquetWriter writes Parquet: every column may have no value; texts are strings,
 // JSON is JSON, times are timestamps in milliseconds, UTC.
 type parquetWriter struct {
-	w     *parquet.Writer
+	w     *parquet.GenericWriter[any]
 	rows  []parquet.Row
 	count int // of rows that are in use
 }
 
 func newParquet(w io.Writer, columns []Column) *parquetWriter {
 	p := &parquetWriter{rows: make([]parquet.Row, batchRows)}
-	p.w = parquet.NewWriter(w, parquet.SchemaOf(reflect.New(rowType(columns)).Interface()),
+	p.w = parquet.NewGenericWriter[any](w, parquet.SchemaOf(reflect.New(rowType(columns)).Interface()),
 		parquet.Compression(&parquet.Snappy), parquet.MaxRowsPerRowGroup(groupRows), parquet.CreatedBy("callboard", "1", ""))
 	for i := range p.rows {
 		p.rows[i] = make(parquet.Row, len(columns))
