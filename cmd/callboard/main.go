@@ -46,7 +46,7 @@ subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
 			return err
 		},
 	}
-	root.AddCommand(serveCommand(), envCommand(), keysCommand(), policyCommand(), quotasCommand(), lsCommand(), participantsCommand(), countCommand(), attendanceCommand(), concurrencyCommand(), exportCommand(), healthCommand(), demoCommand(), versionCommand())
+	root.AddCommand(serveCommand(), envCommand(), keysCommand(), policyCommand(), quotasCommand(), lsCommand(), participantsCommand(), countCommand(), attendanceCommand(), concurrencyCommand(), exportCommand(), healthCommand(), demoCommand(), migrateCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -9,6 +9,7 @@ import (
 
 	"callboard/internal/api"
 	"callboard/internal/desk"
+	"callboard/internal/lobby"
 	"callboard/internal/presence"
 	"callboard/internal/whip"
 )
@@ -56,6 +57,10 @@ func (s *Server) doors(ctx context.Context) (*doors, error) {
 	}
 	plain := s.newAPI("", pageKey)
 	s.desk = desk.New(desk.Options{Service: s.service, API: plain, Log: s.log, BasePath: base})
+	welcome := lobby.New()
+	for path := range welcome.Paths() {
+		own[path] = welcome
+	}
 	s.presence = presence.New(presence.Options{Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/events", PassOn: s.passOn()})
 	d := &doors{
 		base: base,
