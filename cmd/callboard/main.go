@@ -47,7 +47,7 @@ subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
 			return err
 		},
 	}
-	root.AddCommand(serveCommand(), envCommand(), keysCommand(), policyCommand(), quotasCommand(), lsCommand(), webhooksCommand(), eraseCommand(), healthCommand(), demoCommand(), migrateCommand(), versionCommand(), verifyCommand(), watchCommand())
+	root.AddCommand(serveCommand(), envCommand(), keysCommand(), policyCommand(), quotasCommand(), lsCommand(), webhooksCommand(), eraseCommand(), healthCommand(), demoCommand(), migrateCommand(), versionCommand(), verifyCommand(), watchCommand(), participantsCommand(), countCommand(), attendanceCommand(), concurrencyCommand(), exportCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -10,6 +10,9 @@ func table() []route {
 		watchRoutes(),
 		webhookRoutes(),
 		erasureRoutes(),
+		attendanceRoutes(),
+		countRoutes(),
+		exportRoutes(),
 	)
 }
 

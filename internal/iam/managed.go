@@ -19,7 +19,8 @@ var managed = map[string]struct{ about, document string }{
     {
       "Sid": "Read",
       "Effect": "Allow",
-      "Action": ["ivs:Get*", "ivs:List*", "callboard:Get*", "callboard:Watch*"],
+      "Action": ["ivs:Get*", "ivs:List*", "callboard:Get*", "callboard:Watch*",
+        "callboard:QueryParticipants", "callboard:CountParticipants", "callboard:ExportSession"],
       "Resource": "*"
     }
   ]

@@ -69,13 +69,18 @@ var operations = []operation{
 // ownOperations are those of Callboard's own API; "callboard:" and the name make an
 // action.
 var ownOperations = []operation{
+	{"CountParticipants", []string{"stage"}},
 	{"CreateWebhook", []string{""}},
 	{"DeleteWebhook", []string{""}},
 	{"EraseUser", []string{""}},
+	{"ExportSession", []string{"stage"}},
+	{"GetAttendance", []string{"stage"}},
+	{"GetConcurrency", []string{"stage"}},
 	{"GetSession", []string{"stage"}},
 	{"GetWebhook", []string{""}},
 	{"ListDeadLetters", []string{""}},
 	{"ListWebhooks", []string{""}},
+	{"QueryParticipants", []string{"stage"}},
 	{"RedeliverWebhook", []string{""}},
 	{"UpdateWebhook", []string{""}},
 	{"WatchSession", []string{"stage"}},

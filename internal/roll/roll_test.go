@@ -95,6 +95,13 @@ func TestPagesAreThoseOfANaiveListWhateverHappens(t *testing.T) {
 				continue
 			}
 			q := h.query()
+			if q.UserID == nil {
+				all := q
+				all.Before, all.Limit = 0, len(h.all)+1
+				if got, want := r.Count(q), len(h.all.page(all)); got != want {
+					t.Fatalf("%+v counts %d, want %d", q, got, want)
+				}
+			}
 			if got, want := r.Page(q, nil), h.all.page(q); !reflect.DeepEqual(got, slices.Clip(want)) && len(got)+len(want) > 0 {
 				t.Fatalf("seed %d, step %d, %+v:\n got %v\nwant %v", seed, i, q, got, want)
 			}

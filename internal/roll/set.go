@@ -108,6 +108,17 @@ func (s *set) descend(l int, n uint32) uint32 {
 // top gives the number of the highest bit of a word that has one.
 func top(word uint64) uint32 { return uint32(wordBits - 1 - bits.LeadingZeros64(word)) }
 
+// len counts the members.
+func (s *set) len() int {
+	n := 0
+	if len(s.levels) > 0 {
+		for _, word := range s.levels[0] {
+			n += bits.OnesCount64(word)
+		}
+	}
+	return n
+}
+
 // bytes is the memory the set takes.
 func (s *set) bytes() int {
 	n := 0

@@ -37,7 +37,8 @@ var arrows = map[string]arrow{
 	"internal/audit":             {ours: []string{"stage"}, why: "facts are held against each other however they are kept", never: []string{"net/http", "os", "database/sql"}},
 	"internal/proof":             {why: "the proof has tests only"},
 	"internal/api":               {ours: []string{"stage", "sigv4", "iam"}, why: "the API asks the domain and nobody else"},
-	"internal/desk":              {ours: []string{"api", "hook", "stage"}, why: "the desk asks the domain; who may come in is the API's to say"},
+	"internal/desk":              {ours: []string{"api", "export", "hook", "stage"}, why: "the desk asks the domain; who may come in is the API's to say"},
+	"internal/export":            {why: "tables are columns and rows, whatever they are about", never: []string{"net/http", "os", "database/sql"}},
 	"internal/bucket":            {ours: []string{"sigv4"}, why: "a place with buckets knows nothing of what they are for"},
 	"internal/quota":             {ours: []string{"stage"}, why: "quotas are figures and counts; who owns what is bounded enforces them", never: []string{"net/http", "database/sql"}},
 	"internal/sfu":               {why: "media know no stage, no token, no HTTP", never: []string{"net/http", "database/sql"}},
@@ -74,6 +75,7 @@ var keepers = []struct {
 	{"github.com/prometheus/", []string{"internal/server"}, "parts count, the server shows"},
 	{"github.com/coder/websocket", []string{"internal/presence", "internal/troupe", "internal/guest", "internal/desk"}, "sockets are presence, watchers and processes"},
 	{"github.com/golang-jwt/", []string{"internal/token"}, "tokens are read in one place"},
+	{"github.com/parquet-go/", []string{"internal/export"}, "tables are written in one place"},
 	{"testing", []string{"internal/store/storetest", "internal/live/livetest", "internal/server/servertest"}, "the program contains no test code"},
 }
 

@@ -1,6 +1,9 @@
 package stage
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Filter tells which participants of a session are meant: those who meet every
 // condition that is set. The zero Filter means all.
@@ -11,6 +14,9 @@ type Filter struct {
 	UserPrefix string            // of the user id
 	Attributes map[string]string // each must be there with this value
 	Protocol   Protocol          // "" is any
+	Recording  *RecordingState
+
+	JoinedFrom, JoinedBefore time.Time // bounds of the first join; the first belongs to it, a zero one is none
 }
 
 // Detailed tells whether the filter asks for what only [Detail] has.
@@ -30,7 +36,10 @@ func (f *Filter) Match(p *Participant) bool {
 		f.Published != nil && *f.Published != p.Published,
 		f.UserID != nil && *f.UserID != p.UserID,
 		!strings.HasPrefix(p.UserID, f.UserPrefix),
-		f.Protocol != "" && f.Protocol != p.protocol():
+		f.Protocol != "" && f.Protocol != p.protocol(),
+		f.Recording != nil && *f.Recording != p.Recording,
+		p.FirstJoin.Before(f.JoinedFrom),
+		!f.JoinedBefore.IsZero() && !p.FirstJoin.Before(f.JoinedBefore):
 		return false
 	}
 	for key, value := range f.Attributes {

@@ -72,6 +72,7 @@ type Service struct {
 	now       func() time.Time
 	log       *slog.Logger
 	probe     func(ctx context.Context, bucket string) error
+	walks     chan struct{} // one entry for each batch of a walk that is being read
 }
 
 // Open builds the service and the register on one store, creating the server's
@@ -89,6 +90,7 @@ func Open(ctx context.Context, o Options) (*Service, *Register, error) {
 	s := &Service{
 		lottery: &lottery{source: o.Rand}, store: o.Store, endpoints: o.Endpoints, linger: o.Linger, quotas: o.Quotas,
 		demanded: o.Demanded, now: o.Now, log: o.Log, probe: o.Probe,
+		walks: make(chan struct{}, walksAtOnce),
 	}
 	raw, err := s.secret(ctx, "token-key-1", func() ([]byte, error) {
 		key, err := token.NewKey()

@@ -32,6 +32,10 @@ type Store interface {
 	// if it is not there, which says nothing about whether it exists.
 	Roll(arn ARN, sessionID string, q ParticipantQuery) ([]Participant, bool)
 
+	// CountRoll counts those whom Roll would list if there were no bounds; the
+	// user id must not be asked for.
+	CountRoll(arn ARN, sessionID string, q ParticipantQuery) (int64, bool)
+
 	// Latest gives the number of the last durable event, 0 if there is none,
 	// and a channel that is closed as soon as that number is another. It is less
 	// than before when everything was forgotten.
@@ -114,6 +118,18 @@ type Tx interface {
 	Events(EventQuery) ([]Event, error)
 	// Feed lists all events of all stages with No greater than after, oldest first, at most limit.
 	Feed(after int64, limit int) ([]Event, error)
+
+	// Walk lists the participants that a walk through a session comes by.
+	Walk(WalkQuery) ([]Participant, error)
+	// Count counts the participants that Walk would list.
+	Count(WalkQuery) (int64, error)
+	// Histories shows visit the events of the participants of a session with Seq
+	// greater than above and at most through: one participant after another by
+	// Seq, the events of each oldest first.
+	Histories(session, above, through int64, visit func(seq int64, e Event)) error
+	// SessionEvents lists all events of a session, of people who were refused as
+	// well, by participant id and No: those after the one given, at most limit. Their Stage is not read.
+	SessionEvents(session int64, after Event, limit int) ([]Event, error)
 
 	// Beat notes that the server is alive at Now.
 	Beat() error
@@ -214,6 +230,17 @@ type ParticipantQuery struct {
 	Connected *bool
 	Published *bool
 	Recording *RecordingState
+}
+
+// WalkQuery selects the participants of one session with Seq greater than Above
+// and at most Through whom Filter means, Seq ascending. Their detail is read if
+// Detail is set or the filter needs it. It costs O(Through - Above), less if the
+// filter keeps few.
+type WalkQuery struct {
+	Session        int64
+	Above, Through int64
+	Filter         Filter
+	Detail         bool
 }
 
 // EventQuery selects the events of one participant in one session, newest

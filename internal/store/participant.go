@@ -96,24 +96,29 @@ func (t *tx) Participant(session int64, id string) (p stage.Participant, err err
 }
 
 func (t *tx) detail(session, seq int64) (*stage.Detail, error) {
-	d := &stage.Detail{}
-	attributes := "{}"
-	err := t.one(selectDetail, func(r row) {
-		attributes = r.text(0)
-		d.Protocol = stage.Protocol(r.text(1))
-		d.Client = stage.Client{
-			OSName:         r.text(2),
-			OSVersion:      r.text(3),
-			BrowserName:    r.text(4),
-			BrowserVersion: r.text(5),
-			SDKVersion:     r.text(6),
-		}
-	}, session, seq)
-	if err != nil && !errors.Is(err, stage.ErrNoRow) {
-		return nil, err
+	d := &stage.Detail{Attributes: map[string]string{}}
+	var bad error
+	err := t.one(selectDetail, func(r row) { d, bad = scanDetail(r, 0) }, session, seq)
+	if errors.Is(err, stage.ErrNoRow) {
+		err = nil
 	}
-	d.Attributes, err = decodeMap(attributes)
-	return d, err
+	return d, errors.Join(err, bad)
+}
+
+// scanDetail reads a detail, the first of whose columns has a number.
+func scanDetail(r row, first int) (*stage.Detail, error) {
+	attributes, err := decodeMap(r.text(first))
+	return &stage.Detail{
+		Attributes: attributes,
+		Protocol:   stage.Protocol(r.text(first + 1)),
+		Client: stage.Client{
+			OSName:         r.text(first + 2),
+			OSVersion:      r.text(first + 3),
+			BrowserName:    r.text(first + 4),
+			BrowserVersion: r.text(first + 5),
+			SDKVersion:     r.text(first + 6),
+		},
+	}, err
 }
 
 // PutParticipant inserts or replaces, by session and Seq, a participant; a nil

@@ -105,6 +105,16 @@ func (s *Store) Roll(arn stage.ARN, sessionID string, q stage.ParticipantQuery) 
 	return list, true
 }
 
+// CountRoll counts those whom Roll would list if there were no bounds; the user id
+// must not be asked for.
+func (s *Store) CountRoll(arn stage.ARN, sessionID string, q stage.ParticipantQuery) (int64, bool) {
+	h := s.rolls.find(sessionName{arn, sessionID})
+	if h == nil || !s.current() {
+		return 0, false
+	}
+	return int64(h.Count(rollQuery(q))), true
+}
+
 func rollQuery(q stage.ParticipantQuery) roll.Query {
 	to := roll.Query{Before: q.Before, Limit: q.Limit, UserID: q.UserID, Connected: q.Connected, Published: q.Published}
 	if q.Recording != nil {

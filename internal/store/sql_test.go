@@ -124,6 +124,12 @@ func TestListsWalkTheIndexMadeForThem(t *testing.T) {
 		selectParticipantSeq: "SEARCH participant USING PRIMARY KEY (session=? AND seq=?)",
 		listFeed:             "SEARCH event USING INTEGER PRIMARY KEY (rowid>?)",
 		listOf:               "SEARCH event USING INDEX event_participant (session=? AND participant=? AND no<?)",
+		walkRows:             "SEARCH p USING PRIMARY KEY (session=? AND seq>? AND seq<?)",
+		countRows:            "SEARCH p USING PRIMARY KEY (session=? AND seq>? AND seq<?)",
+		walkDetail:           "SEARCH p USING PRIMARY KEY (session=? AND seq>? AND seq<?); SEARCH d USING PRIMARY KEY (session=? AND seq=?) LEFT-JOIN",
+		countDetail:          "SEARCH p USING PRIMARY KEY (session=? AND seq>? AND seq<?); SEARCH d USING PRIMARY KEY (session=? AND seq=?) LEFT-JOIN",
+		listHistories:        "SEARCH p USING PRIMARY KEY (session=? AND seq>? AND seq<?); SEARCH e USING INDEX event_participant (session=? AND participant=?)",
+		listSessionEvents:    "SEARCH event USING INDEX event_participant (session=? AND participant>?)",
 		lastEvent:            "SEARCH event USING INTEGER PRIMARY KEY (rowid>?)",
 	} {
 		if got := plan(t, conn, sql); got != want {

@@ -150,5 +150,11 @@ func (c *throng) agree() {
 		}
 		stored := read(c.t, c.Store, func(tx stage.Tx) ([]stage.Participant, error) { return tx.Participants(q) })
 		equal(c.t, fmt.Sprintf("the roll for %+v", q), rows, stored)
+		if q.UserID != nil {
+			continue
+		}
+		all := stage.WalkQuery{Session: q.Session, Through: c.session.NextSeq + int64(len(c.people)), Filter: stage.Filter{Connected: q.Connected, Published: q.Published, Recording: q.Recording}}
+		counted, _ := c.CountRoll(c.session.Stage, c.session.ID, q)
+		equal(c.t, fmt.Sprintf("the count for %+v", q), counted, read(c.t, c.Store, func(tx stage.Tx) (int64, error) { return tx.Count(all) }))
 	}
 }
