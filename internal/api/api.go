@@ -68,8 +68,9 @@ type API struct {
 	o          Options
 	operations map[string]*operation // by "METHOD /path"
 	paths      map[string]bool
-	headers    http.Header
+	headers    []headerLine  // of every response
 	buffers    sync.Pool     // of *[]byte, for response bodies
+	signers    sync.Pool     // of *tokenSigner
 	large      chan struct{} // an entry for each large body that is being read
 }
 
@@ -82,6 +83,7 @@ func New(o Options) *API {
 		paths:      map[string]bool{},
 		headers:    commonHeaders(o.Plain),
 		buffers:    sync.Pool{New: func() any { return new([]byte) }},
+		signers:    sync.Pool{New: func() any { return newTokenSigner(o.PageKey) }},
 		large:      make(chan struct{}, maxLarge),
 	}
 	a.o.BasePath = strings.TrimSuffix(o.BasePath, "/")

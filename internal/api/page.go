@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"hash"
 
 	"callboard/internal/stage"
 )
@@ -93,13 +94,23 @@ func (a *API) nextToken(position int64, q question) string {
 
 // signToken appends the authentication code to the head of a token.
 func (a *API) signToken(head []byte, q question) []byte {
-	mac := hmac.New(sha256.New, a.o.PageKey)
-	mac.Write(head)
+	s := a.signers.Get().(*tokenSigner)
+	defer a.signers.Put(s)
+	s.text = append(s.text[:0], head...)
 	for _, part := range q { // with its length, so that parts cannot flow into each other
-		mac.Write(binary.AppendUvarint(nil, uint64(len(part))))
-		mac.Write([]byte(part))
+		s.text = append(binary.AppendUvarint(s.text, uint64(len(part))), part...)
 	}
-	return mac.Sum(head)[:tokenLen]
+	s.mac.Reset()
+	s.mac.Write(s.text)
+	return s.mac.Sum(head)[:tokenLen]
 }
+
+// tokenSigner is one computation's scratch space.
+type tokenSigner struct {
+	mac  hash.Hash
+	text []byte
+}
+
+func newTokenSigner(key []byte) any { return &tokenSigner{mac: hmac.New(sha256.New, key)} }
 
 var errToken = invalid("Invalid nextToken")

@@ -29,8 +29,9 @@ type (
 		Recording *recordingFilter `json:"filterByRecordingState"`
 	}
 	listParticipantsOutput struct {
-		Participants []participantSummary `json:"participants"`
+		Participants []participantSummary `json:"participants"` // which appendJSON makes of rows
 		NextToken    string               `json:"nextToken,omitempty"`
+		rows         []stage.Participant
 	}
 
 	disconnectParticipantInput struct {
@@ -41,8 +42,7 @@ type (
 )
 
 type (
-	// participantSummary is a row of the roll call. appendJSON writes the same
-	// as encoding/json would.
+	// participantSummary is a row of the roll call; appendSummary writes the same.
 	participantSummary struct {
 		ParticipantID   string    `json:"participantId"`
 		UserID          string    `json:"userId"`
@@ -113,7 +113,7 @@ func (a *API) listParticipants(ctx context.Context, c stage.Caller, in *listPart
 	if err != nil {
 		return nil, err
 	}
-	return &listParticipantsOutput{each(list, toParticipantSummary), a.nextToken(next, q)}, nil
+	return &listParticipantsOutput{rows: list, NextToken: a.nextToken(next, q)}, nil
 }
 
 // filter spells the filter of a request, "" if it has none. Being there is
@@ -188,14 +188,15 @@ func toParticipant(p stage.Participant) participant {
 }
 
 // appendJSON writes the answer to ListParticipants, the one that clients ask
-// for again and again, without reflection.
+// for again and again, as encoding/json would, without reflection and without
+// wire types in between.
 func (out *listParticipantsOutput) appendJSON(b []byte) []byte {
 	b = append(b, `{"participants":[`...)
-	for i := range out.Participants {
+	for i := range out.rows {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = out.Participants[i].appendJSON(b)
+		b = appendSummary(b, &out.rows[i])
 	}
 	b = append(b, ']')
 	if out.NextToken != "" {
@@ -204,13 +205,20 @@ func (out *listParticipantsOutput) appendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-func (p *participantSummary) appendJSON(b []byte) []byte {
-	b = appendString(append(b, `{"participantId":`...), p.ParticipantID)
+func appendSummary(b []byte, p *stage.Participant) []byte {
+	b = appendString(append(b, `{"participantId":`...), p.ID)
 	b = appendString(append(b, `,"userId":`...), p.UserID)
-	b = appendString(append(b, `,"state":`...), p.State)
-	b = appendTime(append(b, `,"firstJoinTime":`...), p.FirstJoinTime.Time)
-	b = strconv.AppendBool(append(b, `,"published":`...), p.Published)
-	b = appendString(append(b, `,"recordingState":`...), p.RecordingState)
-	b = appendString(append(b, `,"replicationType":`...), p.ReplicationType)
-	return append(b, '}')
+	if p.Connected {
+		b = append(b, `,"state":"`+connected+`","firstJoinTime":`...)
+	} else {
+		b = append(b, `,"state":"`+disconnected+`","firstJoinTime":`...)
+	}
+	b = appendTime(b, p.FirstJoin)
+	if p.Published {
+		b = append(b, `,"published":true,"recordingState":"`...)
+	} else {
+		b = append(b, `,"published":false,"recordingState":"`...)
+	}
+	b = append(b, recordingStates[p.Recording]...)
+	return append(b, `","replicationType":"NONE"}`...)
 }
