@@ -12,9 +12,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	"callboard/internal/api"
+	"callboard/internal/express"
 	"callboard/internal/stage"
 )
 
@@ -111,33 +114,66 @@ func serveForParent(dir string) error {
 	}
 	runtime.GC()
 	var page []byte
-	api, err := listen(h.api)
+	paths := map[string]bool{}
+	for _, name := range api.Operations() {
+		paths["/"+name] = true
+	}
+	door := &http.Server{Handler: h.api, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute}
+	url, err := listen(door, func(path string) bool { return paths[path] })
 	if err != nil {
 		return err
 	}
-	static, err := listen(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/set" {
+	static, err := listen(&http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/set":
 			page, _ = io.ReadAll(r.Body)
+		case "/cpu":
+			fmt.Fprint(w, processorTime().Microseconds())
+			return
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", strconv.Itoa(len(page)))
 		w.Write(page)
-	}))
+	})}, nil)
 	if err != nil {
 		return err
 	}
-	fmt.Println(api, static)
+	fmt.Println(url, static)
 	_, err = io.Copy(io.Discard, in)
 	return err
 }
 
-func listen(h http.Handler) (url string, err error) {
+// listen serves until the process ends. Without takes it is net/http alone.
+func listen(s *http.Server, takes func(path string) bool) (url string, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	go http.Serve(l, h) // until the process ends
+	if takes != nil && os.Getenv("NOX") == "" {
+		l = express.Listen(l, s, takes)
+	}
+	go s.Serve(l)
 	return "http://" + l.Addr().String(), nil
+}
+
+// processorTime is what this process has used so far.
+func processorTime() time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		panic(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// processorTime asks the server what it has used so far.
+func (s *served) processorTime(b *testing.B) time.Duration {
+	answer, err := http.Get(s.static + "/cpu")
+	must(b, err)
+	defer answer.Body.Close()
+	var us int64
+	_, err = fmt.Fscan(answer.Body, &us)
+	must(b, err)
+	return time.Duration(us) * time.Microsecond
 }
 
 // mix is 100 different requests in the proportions of the mix.
@@ -172,19 +208,28 @@ func (s *served) compare(b *testing.B, bodies []string) {
 	must(b, err)
 	before := runtime.GOMAXPROCS(1)
 	defer runtime.GOMAXPROCS(before)
-	var ours, floor time.Duration
+	var ours, floor, oursCPU, floorCPU time.Duration
 	n := 0
 	for b.Loop() {
 		b.StopTimer()
+		t0 := s.processorTime(b)
 		floor += rush(b, s.static, requests)
+		t1 := s.processorTime(b)
 		b.StartTimer()
 		ours += rush(b, s.hall.url, requests)
+		b.StopTimer()
+		floorCPU += t1 - t0
+		oursCPU += s.processorTime(b) - t1
+		b.StartTimer()
 		n += rushes * connections
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(float64(n)/ours.Seconds(), "pages/s")
 	b.ReportMetric(float64(n)/floor.Seconds(), "floor/s")
 	b.ReportMetric(floor.Seconds()/ours.Seconds(), "of-floor")
+	b.ReportMetric(float64(oursCPU.Microseconds())/float64(n), "cpu-us")
+	b.ReportMetric(float64(floorCPU.Microseconds())/float64(n), "floor-cpu-us")
+	b.ReportMetric(floorCPU.Seconds()/oursCPU.Seconds(), "of-floor-cpu")
 }
 
 const (
