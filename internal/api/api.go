@@ -70,7 +70,7 @@ type API struct {
 	paths      map[string]bool
 	headers    []headerLine  // of every response
 	buffers    sync.Pool     // of *[]byte, for response bodies
-	signers    sync.Pool     // of *tokenSigner
+	sealers    sync.Pool     // of *sealer
 	large      chan struct{} // an entry for each large body that is being read
 }
 
@@ -83,7 +83,7 @@ func New(o Options) *API {
 		paths:      map[string]bool{},
 		headers:    commonHeaders(o.Plain),
 		buffers:    sync.Pool{New: func() any { return new([]byte) }},
-		signers:    sync.Pool{New: func() any { return newTokenSigner(o.PageKey) }},
+		sealers:    sync.Pool{New: func() any { return newSealer(o.PageKey) }},
 		large:      make(chan struct{}, maxLarge),
 	}
 	a.o.BasePath = strings.TrimSuffix(o.BasePath, "/")

@@ -41,7 +41,8 @@ func ask(operation string, c stage.Caller, about ...string) question {
 const (
 	tokenVersion = 1
 	tokenHead    = 1 + 8
-	tokenLen     = tokenHead + 16
+	sealLen      = 16
+	tokenLen     = tokenHead + sealLen
 )
 
 // openPage turns the page of a request into one of the domain.
@@ -67,7 +68,7 @@ func (a *API) openPageOf(size int, p page, q question) (stage.Page, error) {
 	if err != nil || len(token) != tokenLen || token[0] != tokenVersion {
 		return stage.Page{}, errToken
 	}
-	if !hmac.Equal(token, a.signToken(token[:tokenHead:tokenHead], q)) {
+	if !hmac.Equal(token, a.appendSeal(token[:tokenHead:tokenHead], q)) {
 		return stage.Page{}, errToken
 	}
 	out.After = int64(binary.BigEndian.Uint64(token[1:]))
@@ -89,28 +90,29 @@ func (a *API) nextToken(position int64, q question) string {
 		return ""
 	}
 	head := binary.BigEndian.AppendUint64([]byte{tokenVersion}, uint64(position))
-	return base64.RawURLEncoding.EncodeToString(a.signToken(head, q))
+	return base64.RawURLEncoding.EncodeToString(a.appendSeal(head, q))
 }
 
-// signToken appends the authentication code to the head of a token.
-func (a *API) signToken(head []byte, q question) []byte {
-	s := a.signers.Get().(*tokenSigner)
-	defer a.signers.Put(s)
-	s.text = append(s.text[:0], head...)
+// appendSeal appends the authentication code of a token's head, which is b, and
+// its question.
+func (a *API) appendSeal(b []byte, q question) []byte {
+	s := a.sealers.Get().(*sealer)
+	defer a.sealers.Put(s)
+	s.text = append(s.text[:0], b...)
 	for _, part := range q { // with its length, so that parts cannot flow into each other
 		s.text = append(binary.AppendUvarint(s.text, uint64(len(part))), part...)
 	}
 	s.mac.Reset()
 	s.mac.Write(s.text)
-	return s.mac.Sum(head)[:tokenLen]
+	return s.mac.Sum(b)[:len(b)+sealLen]
 }
 
-// tokenSigner is one computation's scratch space.
-type tokenSigner struct {
+// sealer is one computation's scratch space.
+type sealer struct {
 	mac  hash.Hash
 	text []byte
 }
 
-func newTokenSigner(key []byte) any { return &tokenSigner{mac: hmac.New(sha256.New, key)} }
+func newSealer(key []byte) any { return &sealer{mac: hmac.New(sha256.New, key)} }
 
 var errToken = invalid("Invalid nextToken")

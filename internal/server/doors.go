@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"callboard/internal/api"
+	"callboard/internal/desk"
 	"callboard/internal/presence"
 	"callboard/internal/whip"
 )
@@ -36,35 +37,49 @@ func (s *Server) openHTTP(ctx context.Context) error {
 	return nil
 }
 
+// plain tells the paths of the API's operations from all others.
+func (s *Server) plain() func(path string) bool {
+	paths := map[string]bool{}
+	for _, name := range api.Operations() {
+		paths["/"+name], paths[s.public.Path+"/"+name] = true, true
+	}
+	return func(path string) bool { return paths[path] }
+}
+
 func (s *Server) doors(ctx context.Context) (*doors, error) {
 	pageKey, err := s.service.Secret(ctx, "page-tokens")
 	if err != nil {
 		return nil, err
 	}
 	base := s.public.Path
-	rehearsals := http.Handler(nil)
-	if s.cfg.Dev {
-		rehearsals = http.StripPrefix(rehearsalPath, s.guard(s.rehearsals()))
+	own := map[string]http.Handler{
+		"/healthz": http.HandlerFunc(s.healthy),
+		"/readyz":  s.guard(http.HandlerFunc(s.ready)),
+		"/metrics": s.guard(s.metrics.page()),
 	}
+	if s.cfg.Dev {
+		rehearsals := http.StripPrefix(rehearsalPath, s.guard(s.rehearsals()))
+		for _, name := range [...]string{"clock", "reset", "seed"} {
+			own[rehearsalPath+name] = rehearsals
+		}
+	}
+	plain := s.newAPI("", pageKey)
+	s.desk = desk.New(desk.Options{Service: s.service, API: plain, Log: s.log, BasePath: base})
 	s.presence = presence.New(presence.Options{Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/events"})
 	return &doors{
 		base: base,
-		own: map[string]http.Handler{
-			"/healthz": http.HandlerFunc(s.healthy),
-			"/readyz":  s.guard(http.HandlerFunc(s.ready)),
-			"/metrics": s.guard(s.metrics.page()),
-		},
+		own:  own,
 		whip: whip.New(whip.Options{
 			Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/whip", PublicPath: base + "/whip",
 		}),
 		presence: s.presence,
-		rehearse: rehearsals,
-		api:      s.newAPI("", pageKey),
-		baseAPI:  s.newAPI(base, pageKey),
+		desk:     s.guard(s.desk),
+		api:      s.guard(plain),
+		baseAPI:  s.guard(s.newAPI(base, pageKey)),
 	}, nil
 }
 
-func (s *Server) newAPI(base string, pageKey []byte) http.Handler {
+func (s *Server) newAPI(base string, pageKey []byte) *api.API {
 	o := api.Options{
 		Service:   s.service,
 		Verifier:  s.verifier(),
@@ -81,7 +96,7 @@ func (s *Server) newAPI(base string, pageKey []byte) http.Handler {
 	if s.followsHost() {
 		o.Endpoints = hostEndpoints
 	}
-	return s.guard(api.New(o))
+	return api.New(o)
 }
 
 // guard puts in front of a door, in a server that accepts any credentials, what
@@ -101,7 +116,7 @@ type doors struct {
 	own      map[string]http.Handler
 	whip     http.Handler
 	presence http.Handler
-	rehearse http.Handler // nil without dev
+	desk     http.Handler // takes the path as it came: it is a part of what clients sign
 	api      http.Handler // everything else
 	baseAPI  http.Handler // the same under base, which is a part of what clients sign
 }
@@ -114,6 +129,8 @@ func (d *doors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	door := d.door(path)
 	switch {
+	case door == nil && strings.HasPrefix(path, desk.Root+"/"):
+		d.desk.ServeHTTP(w, r)
 	case door == nil && based:
 		d.baseAPI.ServeHTTP(w, r)
 	case door == nil:
@@ -135,9 +152,6 @@ func (d *doors) door(path string) http.Handler {
 	}
 	if own, ok := d.own[path]; ok {
 		return own
-	}
-	if strings.HasPrefix(path, rehearsalPath) {
-		return d.rehearse
 	}
 	return nil
 }

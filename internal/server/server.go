@@ -18,6 +18,8 @@ import (
 	"golang.org/x/net/netutil"
 
 	"callboard/internal/api"
+	"callboard/internal/desk"
+	"callboard/internal/express"
 	"callboard/internal/keyring"
 	"callboard/internal/live"
 	"callboard/internal/presence"
@@ -51,8 +53,10 @@ type Server struct {
 	engine   *sfu.Engine
 	floor    *live.Floor
 	presence *presence.Endpoint
+	desk     *desk.Desk
 	metrics  *metrics
 	http     *http.Server
+	express  *express.Listener // in front of http
 
 	clock rehearsal.Clock // nobody sets it ahead but for tests
 	dice  *rehearsal.Dice // nil without rand-seed
