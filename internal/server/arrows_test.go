@@ -60,6 +60,7 @@ var keepers = []struct {
 }{
 	{"zombiezen.com/", []string{"internal/store"}, "facts go through the store"},
 	{"modernc.org/", []string{"internal/store"}, "facts go through the store"},
+	{"github.com/jackc/", []string{"internal/store"}, "facts go through the store"},
 	{"database/sql", nil, "facts go through the store, which has its own driver"},
 	{"github.com/pion/", []string{"internal/sfu", "internal/guest", "internal/live/livetest"}, "packets are the media plane's"},
 	{"github.com/aws/", []string{"cmd/callboard"}, "the server speaks the protocol itself; only clients use the SDK"},

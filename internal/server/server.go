@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -143,13 +142,9 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	if s.cfg.RandSeed != nil {
 		s.dice = rehearsal.NewDice(*s.cfg.RandSeed)
 	}
-	path := Memory
-	if s.cfg.Data != Memory {
-		path = filepath.Join(s.cfg.Data, "callboard.db")
-	}
-	s.store, err = store.Open(ctx, store.Options{Path: path, Now: s.clock.Now, Log: s.log, RollBytes: s.cfg.rollBytes()})
+	s.store, err = store.Open(ctx, store.Options{Path: s.cfg.Facts(), Now: s.clock.Now, Log: s.log, RollBytes: s.cfg.rollBytes()})
 	if err != nil {
-		return fmt.Errorf("data %s cannot be opened: %w", s.cfg.Data, err)
+		return fmt.Errorf("data %s cannot be opened: %w", store.Redacted(s.cfg.Data), err)
 	}
 	s.release = append(s.release, s.store.Close)
 	return nil
