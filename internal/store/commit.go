@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime/debug"
@@ -56,6 +57,7 @@ func (s *Store) commit(batch []*update) {
 // begin takes the right to write and reads the counters, unless they are known
 // because nobody else ever writes.
 func (s *Store) begin(c conn) error {
+	s.ledger.reset()
 	if err := c.beginWrite(); err != nil || s.known {
 		return err
 	}
@@ -70,7 +72,8 @@ func (s *Store) begin(c conn) error {
 // with it nothing of any update stays.
 func (s *Store) apply(c conn, u *update, shared bool) (err, broken error) {
 	before := s.numbers
-	t := &tx{conn: c, now: s.advance(), writable: true, shared: shared, numbers: &s.numbers}
+	t := &tx{conn: c, now: s.advance(), writable: true, shared: shared, numbers: &s.numbers, ledger: &s.ledger}
+	s.ledger.begin()
 	err = call(u.fn, t)
 	if err == nil {
 		err = t.err // a statement failed, though fn did not say so
@@ -88,6 +91,7 @@ func (s *Store) apply(c conn, u *update, shared bool) (err, broken error) {
 		return err, nil
 	case err != nil:
 		s.numbers = before
+		s.ledger.undo()
 		broken = c.undo()
 	default:
 		s.dirty = true
@@ -115,8 +119,9 @@ func call(fn func(stage.Tx) error, t *tx) (err error) {
 // finish notes the time and the numbers, and commits.
 func (s *Store) finish(c conn) error {
 	if s.dirty {
+		t := &tx{conn: c, writable: true}
 		s.numbers.now[clockAt] = s.last.Load()
-		if err := s.numbers.write(&tx{conn: c, writable: true}); err != nil {
+		if err := cmp.Or(s.ledger.write(t), s.numbers.write(t)); err != nil {
 			return err
 		}
 	}

@@ -55,6 +55,7 @@ type Store struct {
 	dirty   bool // the commit under way has something to store
 	known   bool // numbers are those in the database
 	numbers numbers
+	ledger  ledger
 
 	commits, updates, failures, views atomic.Uint64
 }
