@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 
 	"callboard/internal/stage"
 )
@@ -32,6 +33,7 @@ type (
 		Participants []participantSummary `json:"participants"` // which appendJSON makes of rows
 		NextToken    string               `json:"nextToken,omitempty"`
 		rows         []stage.Participant
+		memory       *[]stage.Participant // of rows, from memories; nil if it is somebody else's
 	}
 
 	disconnectParticipantInput struct {
@@ -109,12 +111,18 @@ func (a *API) listParticipants(ctx context.Context, c stage.Caller, in *listPart
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := a.service.Participants(ctx, c, in.roll(p))
+	roll, memory := in.roll(p), memories.Get().(*[]stage.Participant)
+	roll.Into = *memory
+	list, next, err := a.service.Participants(ctx, c, roll)
 	if err != nil {
 		return nil, err
 	}
-	return &listParticipantsOutput{rows: list, NextToken: a.nextToken(next, q)}, nil
+	return &listParticipantsOutput{rows: list, memory: memory, NextToken: a.nextToken(next, q)}, nil
 }
+
+// memories are those that pages were in: a page is most of the memory that an
+// answer needs, and is needed no longer than until it is written.
+var memories = sync.Pool{New: func() any { return new([]stage.Participant) }}
 
 // filter spells the filter of a request, "" if it has none. Being there is
 // what counts: false and "" are filters like any other.
@@ -189,8 +197,12 @@ func toParticipant(p stage.Participant) participant {
 
 // appendJSON writes the answer to ListParticipants, the one that clients ask
 // for again and again, as encoding/json would, without reflection and without
-// wire types in between.
+// wire types in between. It can be called once.
 func (out *listParticipantsOutput) appendJSON(b []byte) []byte {
+	if out.memory != nil {
+		defer memories.Put(out.memory)
+		*out.memory = out.rows
+	}
 	b = append(b, `{"participants":[`...)
 	for i := range out.rows {
 		if i > 0 {

@@ -170,6 +170,8 @@ type ParticipantQuery struct {
 	Connected *bool
 	Published *bool
 	Recording *RecordingState
+
+	Into []Participant // memory that Roll may use for its answer; optional
 }
 
 // EventQuery selects the events of one participant in one session, newest
