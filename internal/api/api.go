@@ -13,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"callboard/internal/sigv4"
 	"callboard/internal/stage"
 )
@@ -107,7 +105,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 
-	e := exchange{id: uuid.NewString(), name: "unknown", status: http.StatusOK, body: (*buf)[:0]}
+	e := exchange{id: newRequestID(), name: "unknown", status: http.StatusOK, body: (*buf)[:0]}
 	a.answer(&e, w, r)
 	a.write(w, &e)
 	*buf = e.body
@@ -173,8 +171,8 @@ func (a *API) serve(e *exchange, op *operation, r *request) error {
 		a.o.Gate.RLock()
 		defer a.o.Gate.RUnlock()
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), timeout)
-	defer cancel()
+	ctx := &limit{Context: r.Context(), deadline: time.Now().Add(timeout)}
+	defer ctx.over()
 	body, err := op.serve(ctx, a, caller, r, e.body)
 	if err != nil {
 		return err

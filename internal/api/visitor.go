@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"callboard/internal/sigv4"
 	"callboard/internal/stage"
 )
@@ -49,7 +47,7 @@ func (a *API) Receive(w http.ResponseWriter, r *http.Request, action string, ans
 	if !signed {
 		name = service
 	}
-	e := exchange{id: uuid.NewString(), name: name, status: http.StatusOK}
+	e := exchange{id: newRequestID(), name: name, status: http.StatusOK}
 	v := &Visitor{Caller: stage.Caller{Action: action}, Request: r, ID: e.id, api: a, began: time.Now(), exchange: &e, w: w}
 	body, err := v.serve(signed, answer)
 	v.open()
