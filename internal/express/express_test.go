@@ -217,11 +217,11 @@ func TestAPanicEndsTheConnectionAndIsLogged(t *testing.T) {
 
 func TestShutdownWaitsForWhatIsBeingAnsweredAndNoLonger(t *testing.T) {
 	t.Parallel()
-	began, go_ := make(chan struct{}), make(chan struct{})
+	began, proceed := make(chan struct{}), make(chan struct{})
 	w := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/Wait" {
 			close(began)
-			<-go_
+			<-proceed
 		}
 		io.WriteString(w, "done")
 	}))
@@ -246,7 +246,7 @@ func TestShutdownWaitsForWhatIsBeingAnsweredAndNoLonger(t *testing.T) {
 		t.Fatal("did not wait:", err)
 	default:
 	}
-	close(go_)
+	close(proceed)
 	if text := <-answered; !strings.HasSuffix(text, "done") || !strings.Contains(text, "Connection: close\r\n") {
 		t.Errorf("answered %q", text)
 	}
@@ -308,6 +308,27 @@ func TestTroubleWithTheListenerIsToldToTheServer(t *testing.T) {
 	}
 	l.Shutdown(t.Context())
 	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+func TestAnOperationWhoseCallerHangsUpIsFinished(t *testing.T) {
+	t.Parallel()
+	began, gone, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	w := open(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(began)
+		<-gone
+		done <- r.Context().Err()
+	}))
+	c, err := net.Dial("tcp", w.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(c, post("/Wait", ""))
+	<-began
+	c.Close()
+	close(gone)
+	if err := <-done; err != nil {
 		t.Error(err)
 	}
 }
