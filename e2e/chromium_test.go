@@ -21,7 +21,7 @@ import (
 //go:embed testdata
 var testdata embed.FS
 
-// tab is the page of testdata in a browser process of its own: what is in a tab
+// tab is a page in a browser process of its own: what is in a tab
 // that nobody sees is not decoded.
 type tab struct {
 	ctx   context.Context
@@ -38,8 +38,14 @@ func pages(t *testing.T) string {
 	return web.URL
 }
 
-// newTab starts a browser and opens the page in it.
+// newTab starts a browser and opens the page of testdata in it.
 func newTab(t *testing.T, origin string) *tab {
+	t.Helper()
+	return browse(t, origin+"/page.html")
+}
+
+// browse starts a browser and opens a page in it.
+func browse(t *testing.T, url string) *tab {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -49,7 +55,7 @@ func newTab(t *testing.T, origin string) *tab {
 	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
 	tab := &tab{ctx: ctx, close: func() { cancel(); end() }}
 	t.Cleanup(tab.close)
-	if err := chromedp.Do(ctx, chromedp.Navigate(origin+"/page.html")); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
 		t.Fatalf("the browser does not open the page: %v", err)
 	}
 	return tab

@@ -39,15 +39,18 @@ var arrows = map[string]arrow{
 	"internal/bucket":            {ours: []string{"sigv4"}, why: "a place with buckets knows nothing of what they are for"},
 	"internal/quota":             {ours: []string{"stage"}, why: "quotas are figures and counts; who owns what is bounded enforces them", never: []string{"net/http", "database/sql"}},
 	"internal/sfu":               {why: "media know no stage, no token, no HTTP", never: []string{"net/http", "database/sql"}},
+	"internal/lobby":             {ours: []string{"sdk"}, why: "pages are files: whoever joins does so at the other doors"},
+	"sdk":                        {why: "client libraries know nothing of the server"},
 	"internal/live":              {ours: []string{"stage", "sfu"}, why: "the floor joins domain and media and speaks to no network", never: []string{"net/http", "database/sql"}},
 	"internal/live/livetest":     {ours: []string{"live", "sfu", "stage", "store"}, why: "test support builds a floor and what stands under it"},
 	"internal/whip":              {ours: []string{"stage", "live", "sfu"}, why: "this door knows the domain and the floor, and of the media only names"},
 	"internal/presence":          {ours: []string{"stage", "live"}, why: "this door knows the domain and the floor"},
+	"internal/troupe":            {ours: []string{"live", "sfu", "stage"}, why: "processes speak to each other about the floor, and of the media only names", never: []string{"database/sql"}},
 	"internal/express":           {why: "the express lane carries requests and knows nothing of what they ask"},
 	"internal/guest":             {why: "a guest is a stranger: it knows the wires only"},
 	"internal/rehearsal":         {why: "what is only for tests knows nothing of what it is used on"},
 	"internal/seed":              {ours: []string{"iam", "keyring", "stage", "token"}, why: "a seed is sown through the domain, like a caller's wishes", never: []string{"net/http"}},
-	"internal/server":            {ours: []string{"api", "bucket", "desk", "express", "iam", "keyring", "live", "presence", "quota", "rehearsal", "seed", "sfu", "sigv4", "stage", "store", "token", "whip"}, why: "the server knows all parts, but no test support and no guest"},
+	"internal/server":            {ours: []string{"api", "bucket", "desk", "express", "iam", "keyring", "live", "lobby", "presence", "quota", "rehearsal", "seed", "sfu", "sigv4", "stage", "store", "token", "troupe", "whip"}, why: "the server knows all parts, but no test support and no guest"},
 	"internal/server/servertest": {ours: []string{"server", "sigv4"}, why: "test support drives a server from outside"},
 	"cmd/callboard":              {ours: []string{"server", "guest", "keyring", "iam", "quota"}, why: "the command is a doorway to the server"},
 }
@@ -67,7 +70,7 @@ var keepers = []struct {
 	{"github.com/spf13/", []string{"cmd/callboard"}, "flags are the command's"},
 	{"go.yaml.in/", []string{"internal/server", "internal/quota", "internal/seed"}, "YAML is for what people write: configuration, quotas and seeds"},
 	{"github.com/prometheus/", []string{"internal/server"}, "parts count, the server shows"},
-	{"github.com/coder/websocket", []string{"internal/presence", "internal/guest"}, "sockets are presence"},
+	{"github.com/coder/websocket", []string{"internal/presence", "internal/troupe", "internal/guest"}, "sockets are presence"},
 	{"github.com/golang-jwt/", []string{"internal/token"}, "tokens are read in one place"},
 	{"testing", []string{"internal/store/storetest", "internal/live/livetest", "internal/server/servertest"}, "the program contains no test code"},
 }
@@ -134,7 +137,7 @@ func sources(t *testing.T) map[string]*source {
 	t.Helper()
 	root := os.DirFS("../..")
 	found := make(map[string]*source)
-	for _, top := range []string{"cmd", "internal"} {
+	for _, top := range []string{"cmd", "internal", "sdk"} {
 		err := fs.WalkDir(root, top, func(name string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() && d.Name() != "testdata" {
 				return err

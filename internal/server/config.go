@@ -28,6 +28,7 @@ type Config struct {
 	Listen    string       // HTTP address: API, WHIP, WHEP, presence, health and metrics
 	Media     string       // UDP address of all media
 	PublicURL string       // URL under which clients reach Listen; "" derives it from Listen
+	PeerURL   string       // URL under which other servers on the same database reach Listen; "" derives it from Listen
 	MediaIPs  []netip.Addr // addresses announced for media; none announces those of the socket
 
 	Data    string   // directory of the facts and the credentials, the URL of a database for the facts, or Memory

@@ -9,6 +9,7 @@ import (
 
 	"callboard/internal/api"
 	"callboard/internal/desk"
+	"callboard/internal/lobby"
 	"callboard/internal/presence"
 	"callboard/internal/whip"
 )
@@ -65,18 +66,24 @@ func (s *Server) doors(ctx context.Context) (*doors, error) {
 	}
 	plain := s.newAPI("", pageKey)
 	s.desk = desk.New(desk.Options{Service: s.service, API: plain, Log: s.log, BasePath: base})
-	s.presence = presence.New(presence.Options{Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/events"})
-	return &doors{
+	welcome := lobby.New()
+	for path := range welcome.Paths() {
+		own[path] = welcome
+	}
+	s.presence = presence.New(presence.Options{Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/events", PassOn: s.passOn()})
+	d := &doors{
 		base: base,
 		own:  own,
 		whip: whip.New(whip.Options{
-			Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/whip", PublicPath: base + "/whip",
+			Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/whip", PublicPath: base + "/whip", PassOn: s.passOn(),
 		}),
 		presence: s.presence,
 		desk:     s.guard(s.desk),
 		api:      s.guard(plain),
 		baseAPI:  s.guard(s.newAPI(base, pageKey)),
-	}, nil
+	}
+	s.openPeers(d)
+	return d, nil
 }
 
 func (s *Server) newAPI(base string, pageKey []byte) *api.API {
@@ -116,6 +123,7 @@ type doors struct {
 	own      map[string]http.Handler
 	whip     http.Handler
 	presence http.Handler
+	peers    http.Handler // nil unless there may be other processes
 	desk     http.Handler // takes the path as it came: it is a part of what clients sign
 	api      http.Handler // everything else
 	baseAPI  http.Handler // the same under base, which is a part of what clients sign
@@ -144,14 +152,25 @@ func (d *doors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // door gives the handler of a path below the base, nil for the API's.
 func (d *doors) door(path string) http.Handler {
+	if door := d.participants(path); door != nil {
+		return door
+	}
+	if d.peers != nil && strings.HasPrefix(path, "/peer/") {
+		return d.peers
+	}
+	if own, ok := d.own[path]; ok {
+		return own
+	}
+	return nil
+}
+
+// participants gives the door of participants that a path leads to, nil if none.
+func (d *doors) participants(path string) http.Handler {
 	switch first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/"); first {
 	case "whip":
 		return d.whip
 	case "events":
 		return d.presence
-	}
-	if own, ok := d.own[path]; ok {
-		return own
 	}
 	return nil
 }

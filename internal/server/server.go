@@ -28,6 +28,7 @@ import (
 	"callboard/internal/sfu"
 	"callboard/internal/stage"
 	"callboard/internal/store"
+	"callboard/internal/troupe"
 )
 
 // maxConnections bounds the HTTP connections that are open at once. Those
@@ -51,6 +52,7 @@ type Server struct {
 	register *stage.Register
 	engine   *sfu.Engine
 	floor    *live.Floor
+	troupe   *troupe.Troupe // nil unless there may be other processes
 	presence *presence.Endpoint
 	desk     *desk.Desk
 	metrics  *metrics
@@ -84,7 +86,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, log: newLogger(&cfg)}
 	// Files that may be wrong come first: until they are read nothing is made.
-	steps := []func(context.Context) error{s.openSeed, s.openQuotas, s.openAccess, s.openListener, s.openStore, s.openStage, s.openFloor, s.openHTTP}
+	steps := []func(context.Context) error{s.openSeed, s.openQuotas, s.openAccess, s.openListener, s.openStore, s.openStage, s.openTroupe, s.recover, s.openFloor, s.openHTTP}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.close())
@@ -168,9 +170,11 @@ func (s *Server) openStage(ctx context.Context) (err error) {
 	if s.dice != nil {
 		o.Rand = s.dice
 	}
-	if s.service, s.register, err = stage.Open(ctx, o); err != nil {
-		return err
-	}
+	s.service, s.register, err = stage.Open(ctx, o)
+	return err
+}
+
+func (s *Server) recover(ctx context.Context) error {
 	if err := s.register.Recover(ctx); err != nil {
 		return fmt.Errorf("setting right what the last run left: %w", err)
 	}
@@ -194,9 +198,12 @@ func (s *Server) openFloor(ctx context.Context) error {
 	s.release = append(s.release, s.engine.Close)
 	s.floor = live.Open(live.Options{
 		Register: s.register, Engine: s.engine, Log: s.log, Farewell: s.cfg.ShutdownMax / 2,
-		Quotas: s.quotas.Quotas(), Demanded: s.meter.Demand,
+		Quotas: s.quotas.Quotas(), Demanded: s.meter.Demand, Others: s.others(),
 	})
 	s.service.UseFloor(s.floor)
+	if s.troupe != nil {
+		s.service.UseFloor(s.troupe)
+	}
 	return nil
 }
 

@@ -41,6 +41,7 @@ func Settings() []Setting {
 		text("listen", "address of HTTP: the API, WHIP, WHEP, presence, health, metrics", anAddress, isAddress, func(c *Config) *string { return &c.Listen }),
 		text("media", "UDP address of all media", anAddress, isAddress, func(c *Config) *string { return &c.Media }),
 		text("public-url", "URL under which clients reach this server (default: derived from listen)", "a URL like https://callboard.example.com or http://10.0.0.5:7480/path", isPublicURL, func(c *Config) *string { return &c.PublicURL }),
+		text("peer-url", "URL under which other servers on the same database reach this one (default: derived from listen)", "a URL like http://10.0.0.5:7480", isPublicURL, func(c *Config) *string { return &c.PeerURL }),
 		addresses("media-ip", "IP addresses announced for media, separated by commas (default: those of the media socket)", func(c *Config) *[]netip.Addr { return &c.MediaIPs }),
 		text("data", "directory of the facts and the credentials, postgres://... for facts in PostgreSQL, or memory: to keep nothing", "a directory, a URL such as postgres://user@host/database, or memory:", notEmpty, func(c *Config) *string { return &c.Data }),
 		text("files", "directory of the credentials where data is a database", "a directory", notEmpty, func(c *Config) *string { return &c.Files }),

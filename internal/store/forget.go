@@ -2,7 +2,7 @@ package store
 
 const resetCounters = `UPDATE counter SET value = 0 WHERE name <> 'batch'`
 
-// Forget empties every table but those of the store itself and the secrets.
+// Forget empties every table but those of the store itself, the secrets and who is running.
 // Later transactions get the time of the clock, whatever it was before.
 func (t *tx) Forget() error {
 	if err := t.ready(); err != nil {
@@ -14,7 +14,7 @@ func (t *tx) Forget() error {
 	}
 	for _, table := range tables {
 		switch table {
-		case "batch", "counter", "secret", "migration":
+		case "batch", "counter", "secret", "migration", "process":
 			continue
 		}
 		if err := t.write(`DELETE FROM ` + table); err != nil {

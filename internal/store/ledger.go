@@ -59,6 +59,9 @@ func (l *ledger) drop(h *held) {
 // put changes a session that is held and whose end stays as it is; false if it
 // is not such a one.
 func (l *ledger) put(s *stage.Session) bool {
+	if l == nil {
+		return false
+	}
 	h := l.held[s.No]
 	if h == nil || millis(h.Ended) != millis(s.Ended) {
 		return false
@@ -76,6 +79,9 @@ func (l *ledger) put(s *stage.Session) bool {
 
 // forget lets go of all sessions, which have been written or are to go.
 func (l *ledger) forget() {
+	if l == nil {
+		return
+	}
 	old := *l
 	l.reset()
 	l.steps = append(old.steps, func() { l.held, l.byName, l.live, l.waiting = old.held, old.byName, old.live, old.waiting })

@@ -88,7 +88,7 @@ type change struct {
 // and the filters are those of [stage.Tx.Participants]; q.Session is not looked at.
 func (s *Store) Roll(arn stage.ARN, sessionID string, q stage.ParticipantQuery) ([]stage.Participant, bool) {
 	h := s.rolls.find(sessionName{arn, sessionID})
-	if h == nil {
+	if h == nil || !s.current() {
 		return nil, false
 	}
 	var some [128]roll.Row // on the stack for an ordinary page
@@ -234,6 +234,13 @@ func (r *rolls) weigh(h *hot) {
 		r.bytes.Add(size - h.size)
 		h.size = size
 	}
+}
+
+// has tells whether a session has a roll, or is getting one.
+func (r *rolls) has(session int64) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.bySession[session] != nil
 }
 
 func (r *rolls) len() int {

@@ -198,6 +198,9 @@ func (c *liteConn) flush() error {
 	return nil
 }
 
+// announce tells nobody: nobody else is there.
+func (c *liteConn) announce(string) error { return nil }
+
 func (c *liteConn) script(sql string) error {
 	return sqlitex.ExecuteScript(c.Conn, dialect.Replace(sql), nil)
 }
@@ -206,6 +209,13 @@ func (c *liteConn) tables() (names []string, err error) {
 	const sqliteTables = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'`
 	_, err = c.rows(sqliteTables, nil, maxRows, func(r row) { names = append(names, r.text(0)) })
 	return names, err
+}
+
+func (c *liteConn) columns(table string) (list []column, err error) {
+	_, err = c.rows(`SELECT name, type FROM pragma_table_info('`+table+`') ORDER BY cid`, nil, maxRows, func(r row) {
+		list = append(list, column{r.text(0), kindOf(r.text(1))})
+	})
+	return list, err
 }
 
 func (c *liteConn) close() error { return c.Conn.Close() }

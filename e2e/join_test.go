@@ -1,0 +1,225 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ivsrealtime"
+	"github.com/aws/aws-sdk-go-v2/service/ivsrealtime/types"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// The page at /join is what people see, and at the same time the client that
+// is built on the module at /sdk: two browsers on it meet, through nothing else.
+func TestTwoPeopleMeetOnTheJoinPage(t *testing.T) {
+	b := newBoard(t)
+	arn := b.stage(t)
+	tokens := []*types.ParticipantToken{b.token(t, arn, "ada"), b.token(t, arn, "bob")}
+	ada, bob := *tokens[0].ParticipantId, *tokens[1].ParticipantId
+	var tabs []*tab
+	for i, token := range tokens {
+		tab := browse(t, b.url+"/join#token="+*token.Token)
+		tabs = append(tabs, tab)
+		tab.shows(t, "#who", "may publish and watch")
+		if i == 0 {
+			tab.shows(t, "#camera", "fake")
+			tab.look(t, "door")
+		}
+		tab.press(t, "#entry button")
+		tab.shows(t, "#who-is-here", fmt.Sprintf("People (%d)", i+1))
+	}
+	for i, tab := range tabs {
+		tab.sees(t, *tokens[1-i].ParticipantId)
+		tab.sees(t, *tokens[i].ParticipantId)
+	}
+	watcher := b.guest(t, arn, "wim")
+	attendance(t, watcher)
+	tabs[0].press(t, "#who-is-here")
+	tabs[0].shows(t, "#people", "wim")
+	tabs[0].shows(t, "#people", "watching")
+	tabs[0].shows(t, "#tile-"+bob+" .quality", "good")
+	tabs[0].look(t, "stage")
+
+	tabs[1].press(t, "#mic")
+	tabs[0].shows(t, "#tile-"+bob+" .muted", "muted")
+	tabs[1].press(t, "#mic")
+	tabs[0].misses(t, "#tile-"+bob+" .muted")
+	tabs[1].press(t, "#cam")
+	tabs[0].shows(t, "#tile-"+bob+" .initial", "B")
+	tabs[1].press(t, "#cam")
+	tabs[0].misses(t, "#tile-"+bob+" .initial")
+
+	session := b.session(t, arn)
+	_, err := b.DisconnectParticipant(t.Context(), &sdk.DisconnectParticipantInput{StageArn: &arn, ParticipantId: &bob})
+	must(t, err)
+	tabs[1].shows(t, "#status", "disconnected by the host")
+	tabs[0].misses(t, "#tile-"+bob)
+	tabs[0].press(t, "#leave")
+	tabs[0].shows(t, "#status", "You have left")
+	leaves(t, b, arn, session, ada)
+	events := history(t, b, arn, session, bob)
+	slices.Sort(events[1:3]) // publishing and subscribing begin at the same time
+	equal(t, "what happened to the one who was sent away", events,
+		[]string{"JOINED", "PUBLISH_STARTED", "SUBSCRIBE_STARTED " + ada, "SUBSCRIBE_STOPPED " + ada, "PUBLISH_STOPPED", "LEFT"})
+	out, err := b.GetParticipant(t.Context(), &sdk.GetParticipantInput{StageArn: &arn, SessionId: &session, ParticipantId: &ada})
+	must(t, err)
+	if name := aws.ToString(out.Participant.BrowserName); !strings.Contains(name, "Chrom") {
+		t.Errorf("browserName is %q", name)
+	}
+}
+
+func TestTheJoinPageSaysWhyATokenIsNotGood(t *testing.T) {
+	b := newBoard(t)
+	arn := b.stage(t)
+	token := b.token(t, arn, "ada")
+	_, err := b.DeleteStage(t.Context(), &sdk.DeleteStageInput{Arn: &arn})
+	must(t, err)
+	tab := browse(t, b.url+"/join#token="+*token.Token)
+	tab.shows(t, "#who", "may publish and watch")
+	tab.press(t, "#entry button")
+	tab.shows(t, "#status.bad", "stage")
+	tab.shows(t, "h1", "Join a stage")
+}
+
+func TestPagesComeBackToAServerThatWasKilled(t *testing.T) {
+	b := newBinary(t)
+	b.start(t)
+	arn := b.stage(t)
+	var tabs []*tab
+	var ids []string
+	for _, name := range []string{"ada", "bob"} {
+		token := b.token(t, arn, name)
+		tab := browse(t, b.url+"/join#token="+*token.Token)
+		tab.shows(t, "#camera", "fake")
+		tab.press(t, "#entry button")
+		tabs, ids = append(tabs, tab), append(ids, *token.ParticipantId)
+	}
+	for i, tab := range tabs {
+		tab.sees(t, ids[1-i])
+	}
+	before := b.session(t, arn)
+	b.kill()
+	tabs[0].shows(t, "#status", "Reconnecting")
+	b.start(t)
+	for i, tab := range tabs {
+		eventually(t, time.Minute, func() string { return publishes(t, b.board, arn, ids[i]) })
+		tab.misses(t, "#status.bad")
+		seen := "document.querySelector(%s)?.getVideoPlaybackQuality().totalVideoFrames ?? 0"
+		frames := do[int](t, tab, seen, "#tile-"+ids[1-i]+" video")
+		eventually(t, time.Minute, func() string {
+			if now := do[int](t, tab, seen, "#tile-"+ids[1-i]+" video"); now <= frames || now < 10 {
+				return fmt.Sprintf("the picture of %s stands still", ids[1-i])
+			}
+			return ""
+		})
+	}
+	if after := b.session(t, arn); after == before {
+		t.Errorf("the session that the crash ended, %s, goes on", before)
+	}
+}
+
+// publishes tells why somebody is not on stage in the live session; "" if he is.
+func publishes(t *testing.T, b *board, arn, id string) string {
+	t.Helper()
+	session := b.session(t, arn)
+	if session == "" {
+		return "there is no session"
+	}
+	out, err := b.GetParticipant(t.Context(), &sdk.GetParticipantInput{StageArn: &arn, SessionId: &session, ParticipantId: &id})
+	if err != nil {
+		return err.Error()
+	}
+	if out.Participant.State != "CONNECTED" || !out.Participant.Published {
+		return fmt.Sprintf("%s is %s, published %v", id, out.Participant.State, out.Participant.Published)
+	}
+	return ""
+}
+
+func TestTheModuleForBrowsersPassesItsOwnTests(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		needed(t, "node")
+	}
+	out, err := exec.CommandContext(deadline(t, time.Minute), node, "--test", "../sdk/js/test").CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// press clicks what the selector names.
+func (tab *tab) press(t *testing.T, selector string) {
+	t.Helper()
+	do[any](t, tab, "document.querySelector(%s).click()", selector)
+}
+
+// shows waits until what the selector names is visible and contains the text.
+func (tab *tab) shows(t *testing.T, selector, text string) {
+	t.Helper()
+	eventually(t, time.Minute, func() string {
+		found := do[string](t, tab, "(() => { const e = document.querySelector(%s); return e?.checkVisibility() ? e.innerText : '(not there)' })()", selector)
+		if !strings.Contains(found, text) {
+			return fmt.Sprintf("%s should say %q: %q; the status is %q", selector, text, found, do[string](t, tab, "document.getElementById('status').innerText"))
+		}
+		return ""
+	})
+}
+
+// misses waits until what the selector names is not to be seen.
+func (tab *tab) misses(t *testing.T, selector string) {
+	t.Helper()
+	eventually(t, time.Minute, func() string {
+		if do[bool](t, tab, "Boolean(document.querySelector(%s)?.checkVisibility())", selector) {
+			return selector + " is still to be seen"
+		}
+		return ""
+	})
+}
+
+// sees waits until somebody's picture moves.
+func (tab *tab) sees(t *testing.T, id string) {
+	t.Helper()
+	eventually(t, time.Minute, func() string {
+		if frames := do[int](t, tab, "document.querySelector(%s)?.getVideoPlaybackQuality().totalVideoFrames ?? 0", "#tile-"+id+" video"); frames < 10 {
+			return fmt.Sprintf("%d frames of %s", frames, id)
+		}
+		return ""
+	})
+}
+
+// look leaves pictures of the page, large and small, light and dark, in the
+// directory that CALLBOARD_SCREENSHOTS names, if it does.
+func (tab *tab) look(t *testing.T, name string) {
+	t.Helper()
+	dir := os.Getenv("CALLBOARD_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	for _, scheme := range []string{"light", "dark"} {
+		for size, wide := range map[string][2]int64{"desktop": {1280, 800}, "phone": {390, 844}} {
+			ctx, cancel := context.WithTimeout(tab.ctx, time.Minute)
+			must(t, chromedp.Do(ctx, chromedp.EmulateViewport(wide[0], wide[1])))
+			features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}
+			must(t, chromedp.Do(ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+				_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
+				return err
+			})))
+			picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+			cancel()
+			must(t, err)
+			must(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("join-%s-%s-%s.png", name, size, scheme)), picture, 0o600))
+		}
+	}
+	must(t, chromedp.Do(tab.ctx, chromedp.EmulateReset()))
+}

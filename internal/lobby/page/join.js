@@ -1,0 +1,173 @@
+// The page at /join: a token in, people and pictures out.
+
+import { LocalStageStream, Stage, StageConnectionState, StageEvents, SubscribeType } from "../sdk/stage.js";
+import { Devices } from "./devices.js";
+import { nameOf, Tiles } from "./tiles.js";
+
+const element = (id) => document.getElementById(id);
+const devices = new Devices();
+const tiles = new Tiles(element("grid"));
+let stage = null, streams = [], judging;
+
+function say(text, bad = false) {
+  element("status").textContent = text;
+  element("status").classList.toggle("bad", bad);
+}
+
+// A link to this page may bring the token behind a #, which no server gets to see.
+const handed = new URLSearchParams(location.hash.slice(1)).get("token");
+if (handed) {
+  element("token").value = handed;
+  history.replaceState(null, "", location.pathname);
+}
+
+const strategy = {
+  shouldPublishParticipant: () => streams.length > 0,
+  stageStreamsToPublish: () => streams,
+  shouldSubscribeToParticipant: () => element("layer").value === "audio" ? SubscribeType.AUDIO_ONLY : SubscribeType.AUDIO_VIDEO,
+  preferredLayerForStream: () => element("layer").value || null,
+};
+
+// The door.
+
+function introduce() {
+  const token = element("token").value.trim();
+  element("who").textContent = "";
+  if (!token) return;
+  try {
+    const part = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    const claims = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (c) => c.charCodeAt(0))));
+    const may = [claims.capabilities?.allow_publish && "publish", claims.capabilities?.allow_subscribe && "watch"].filter(Boolean);
+    element("who").textContent = `${claims.user_id || claims.jti}, may ${may.join(" and ") || "only be there"}, until ${new Date(1000 * claims.exp).toLocaleString()}.`;
+  } catch {
+    element("who").textContent = "This does not look like a participant token.";
+  }
+}
+
+element("token").addEventListener("input", introduce);
+for (const [menu, kind] of [["camera", "video"], ["microphone", "audio"]]) {
+  element(menu).addEventListener("change", () =>
+    devices.choose(kind, element(menu).value).catch((error) => say(error.message, true)));
+}
+element("entry").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const button = event.submitter ?? element("entry").querySelector("button");
+  button.disabled = true;
+  try { await join(element("token").value.trim()); } catch (error) { back(error.message, true); }
+  button.disabled = false;
+});
+
+// The stage.
+
+async function join(token) {
+  say("Joining…");
+  equip();
+  stage = new Stage(token, strategy, { viewers: true });
+  listen(stage);
+  await stage.join();
+  devices.hush();
+  document.body.dataset.place = "stage";
+  element("door").hidden = true;
+  element("stage").hidden = false;
+  judging = setInterval(judge, 2000);
+  element("mic").focus();
+}
+
+// equip publishes what the devices give; they may come after the joining, for
+// the browser asks and people think.
+function equip() {
+  streams = Object.values(devices.tracks).filter(Boolean)
+    .map((track) => new LocalStageStream(track, { simulcast: track.kind === "video" }));
+  for (const [button, kind] of [["mic", "audio"], ["cam", "video"]]) {
+    element(button).disabled = !streams.some((s) => s.streamType === kind);
+  }
+  stage?.refreshStrategy();
+}
+
+function listen(on) {
+  on.on(StageEvents.STAGE_CONNECTION_STATE_CHANGED, (state) => {
+    if (state === StageConnectionState.CONNECTED) say("");
+    if (state === StageConnectionState.CONNECTING && !element("stage").hidden) say("The connection is lost. Reconnecting…", true);
+  });
+  on.on(StageEvents.STAGE_LEFT, (reason) => back(goodbyes[reason] ?? "The server has ended the connection."));
+  on.on(StageEvents.ERROR, (error) => {
+    if (on.connectionState === StageConnectionState.ERRORED && error.code !== 4) back(error.message, true);
+    else say(error.message, true);
+  });
+  on.on(StageEvents.STAGE_PARTICIPANT_STREAMS_ADDED, (info, list) => tiles.add(info, list));
+  on.on(StageEvents.STAGE_PARTICIPANT_STREAMS_REMOVED, (info, list) => tiles.remove(info, list));
+  on.on(StageEvents.STAGE_STREAM_MUTE_CHANGED, (info) => { look(info); people(); });
+  for (const event of ["JOINED", "LEFT", "METADATA_CHANGED", "PUBLISH_STATE_CHANGED"]) {
+    on.on(StageEvents[`STAGE_PARTICIPANT_${event}`], (info) => { look(info); people(); });
+  }
+}
+
+const goodbyes = {
+  "user-initiated": "You have left.", "token-reused": "This token is in use in another window now.",
+  "stage-deleted": "The stage has been closed.", "participant-disconnected": "You have been disconnected by the host.",
+};
+
+const muted = (kind) => streams.some((s) => s.streamType === kind && s.isMuted);
+
+function look(info) {
+  tiles.update(info, info.isLocal ? { audio: muted("audio"), video: muted("video") } : undefined);
+}
+
+function people() {
+  const all = stage?.participants ?? [];
+  element("who-is-here").textContent = `People (${all.length})`;
+  element("people").querySelector("ul").replaceChildren(...all.map((info) => {
+    const line = document.createElement("li");
+    const does = !info.isPublishing ? "watching" : (info.isLocal ? muted("audio") : info.audioMuted) ? "muted" : "on stage";
+    line.append(Object.assign(document.createElement("span"), { textContent: nameOf(info) }),
+      Object.assign(document.createElement("span"), { textContent: does }));
+    return line;
+  }));
+}
+
+async function judge() {
+  for (const id of tiles.ids) tiles.judge(id, await stage?.quality(id) ?? null);
+}
+
+function back(text, bad = false) {
+  clearInterval(judging);
+  stage = null;
+  tiles.clear();
+  document.body.dataset.place = "door";
+  element("stage").hidden = true;
+  element("door").hidden = false;
+  for (const stream of streams) stream.setMuted(false);
+  for (const [button, words] of [["mic", "Mute"], ["cam", "Stop video"]]) press(button, false, words);
+  say(text, bad);
+}
+
+// Controls.
+
+function press(id, on, words) {
+  element(id).ariaPressed = String(on);
+  element(id).textContent = words;
+}
+
+function mute(kind, button, [off, on]) {
+  for (const stream of streams.filter((s) => s.streamType === kind)) {
+    stream.setMuted(!stream.isMuted);
+    press(button, stream.isMuted, stream.isMuted ? on : off);
+  }
+}
+
+element("mic").addEventListener("click", () => mute("audio", "mic", ["Mute", "Unmute"]));
+element("cam").addEventListener("click", () => mute("video", "cam", ["Stop video", "Start video"]));
+element("layer").addEventListener("change", () => stage?.refreshStrategy());
+element("leave").addEventListener("click", () => stage?.leave());
+element("who-is-here").addEventListener("click", () => {
+  const shown = element("people").hidden;
+  element("people").hidden = !shown;
+  element("who-is-here").ariaExpanded = String(shown);
+});
+
+introduce();
+for (const text of await devices.open()) say(text, true);
+if (stage) {
+  equip();
+  devices.hush();
+}

@@ -1,0 +1,149 @@
+import { StageError } from "./names.js";
+import { Pauses } from "./pauses.js";
+import { quality } from "./quality.js";
+
+const restartAfter = 2000; // ms that a connection may be disturbed before ICE is restarted
+
+/**
+ * Leg is one media connection to the server, by WHIP or WHEP: an offer for an
+ * answer. It is made again, by itself, when it fails; refusals that trying
+ * again cannot change end it.
+ *
+ * `o` has url, token, category; build(pc), which adds what is sent or received;
+ * track(event), up(), down() and refused(error).
+ */
+export class Leg {
+  #o; #pc; #resource; #timer; #numbers;
+  #pauses = new Pauses();
+  #over = false;
+
+  constructor(o) {
+    this.#o = o;
+    this.#make();
+  }
+
+  get senders() { return this.#pc?.getSenders() ?? []; }
+
+  /** Measures the connection since the last call; null while there is none. */
+  async quality() {
+    if (!this.#pc) return null;
+    const [numbers, judged] = quality(await this.#pc.getStats(), this.#numbers);
+    this.#numbers = numbers;
+    return judged;
+  }
+
+  /** Ends the connection; `quietly` when the server knows already. */
+  end(quietly = false) {
+    this.#over = true;
+    this.#drop(quietly);
+  }
+
+  #drop(quietly) {
+    clearTimeout(this.#timer);
+    this.#pc?.close();
+    if (this.#resource && !quietly) {
+      // keepalive lets the request outlive a page that is being left
+      fetch(this.#resource, { method: "DELETE", headers: this.#headers(), keepalive: true }).catch(() => {});
+    }
+    this.#pc = this.#resource = this.#numbers = undefined;
+  }
+
+  #headers(type) {
+    return { "Authorization": `Bearer ${this.#o.token}`, ...(type && { "Content-Type": type }) };
+  }
+
+  async #make() {
+    const pc = this.#pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    const mine = () => this.#pc === pc && !this.#over;
+    pc.ontrack = (event) => mine() && this.#o.track?.(event);
+    pc.onconnectionstatechange = () => mine() && this.#changed(pc);
+    try {
+      this.#o.build(pc);
+      await pc.setLocalDescription();
+      const answer = await fetch(this.#o.url, {
+        method: "POST", headers: this.#headers("application/sdp"), body: pc.localDescription.sdp,
+      });
+      const text = await answer.text();
+      const resource = answer.ok && new URL(answer.headers.get("Location"), answer.url).href;
+      if (!mine()) { // given up meanwhile: nobody else knows of what was made
+        if (resource) fetch(resource, { method: "DELETE", headers: this.#headers() }).catch(() => {});
+        return;
+      }
+      if (!answer.ok) return this.#refused(answer, text);
+      this.#resource = resource;
+      await pc.setRemoteDescription({ type: "answer", sdp: text });
+    } catch {
+      if (mine()) this.#again();
+    }
+  }
+
+  #changed(pc) {
+    clearTimeout(this.#timer);
+    switch (pc.connectionState) {
+      case "connected":
+        this.#pauses.reset();
+        return this.#o.up();
+      case "disconnected":
+        this.#timer = setTimeout(() => this.#restart(pc).catch(() => this.#failed(pc)), restartAfter);
+        return;
+      case "failed":
+      case "closed":
+        this.#failed(pc);
+    }
+  }
+
+  #failed(pc) {
+    if (this.#pc !== pc) return;
+    this.#o.down();
+    this.#again();
+  }
+
+  #again(atLeast) {
+    this.#drop(false);
+    this.#timer = setTimeout(() => this.#make(), this.#pauses.take(atLeast));
+  }
+
+  #refused(answer, text) {
+    const later = Number(answer.headers.get("Retry-After")) * 1000;
+    if (answer.status === 409 || answer.status >= 500) return this.#again(later);
+    let problem = {};
+    try { problem = JSON.parse(text); } catch { /* not from our server */ }
+    const name = answer.status === 422 ? "CODEC_MISMATCH" : problem.code || "FAILED";
+    this.end(true);
+    this.#o.refused(new StageError(name, this.#o.category, problem.detail));
+  }
+
+  // restart moves the connection to another network path (RFC 9725, section 4.3.2).
+  async #restart(pc) {
+    await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+    const answer = await fetch(this.#resource, {
+      method: "PATCH", body: fragment(pc.localDescription.sdp),
+      headers: { ...this.#headers("application/trickle-ice-sdpfrag"), "If-Match": "*" },
+    });
+    if (this.#pc !== pc) return;
+    if (!answer.ok) return this.#failed(pc);
+    const sdp = renewed(pc.remoteDescription.sdp, await answer.text());
+    await pc.setRemoteDescription({ type: "answer", sdp });
+  }
+}
+
+const iceLine = /^a=(ice-ufrag|ice-pwd|candidate|end-of-candidates)\b.*\r?\n/gm;
+
+// fragment is what of an offer is about ICE, for its first section, which carries all.
+export function fragment(sdp) {
+  const [session, first] = sdp.split(/^(?=m=)/m);
+  const line = (of, pattern) => of.match(pattern)?.[0].trimEnd();
+  const ufrag = /^a=ice-ufrag:.*$/m, pwd = /^a=ice-pwd:.*$/m;
+  return [
+    line(first, ufrag) ?? line(session, ufrag), line(first, pwd) ?? line(session, pwd),
+    first.match(/^m=.*$/m)[0].trimEnd(), line(first, /^a=mid:.*$/m),
+    ...(first.match(/^a=candidate:.*$/gm) ?? []).map((c) => c.trimEnd()),
+  ].filter(Boolean).join("\r\n") + "\r\n";
+}
+
+// renewed is an answer with the ICE lines of a fragment in place of its own.
+export function renewed(sdp, answer) {
+  const lines = (answer.match(iceLine) ?? []).join("");
+  const [session, ...sections] = sdp.split(/^(?=m=)/m).map((part) => part.replace(iceLine, ""));
+  return session + sections.map((section) => section.trimEnd() + "\r\n" + lines).join("");
+}

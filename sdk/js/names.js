@@ -1,0 +1,53 @@
+// The words of the programming model: events, states, reasons and errors.
+
+export const StageEvents = Object.freeze({
+  STAGE_CONNECTION_STATE_CHANGED: "stageConnectionStateChanged",
+  STAGE_LEFT: "stageLeft",
+  STAGE_PARTICIPANT_JOINED: "stageParticipantJoined",
+  STAGE_PARTICIPANT_LEFT: "stageParticipantLeft",
+  STAGE_PARTICIPANT_PUBLISH_STATE_CHANGED: "stageParticipantPublishStateChanged",
+  STAGE_PARTICIPANT_SUBSCRIBE_STATE_CHANGED: "stageParticipantSubscribeStateChanged",
+  STAGE_PARTICIPANT_STREAMS_ADDED: "stageParticipantStreamsAdded",
+  STAGE_PARTICIPANT_STREAMS_REMOVED: "stageParticipantStreamsRemoved",
+  STAGE_PARTICIPANT_METADATA_CHANGED: "stageParticipantMetadataChanged",
+  STAGE_STREAM_MUTE_CHANGED: "stageStreamMuteChanged",
+  ERROR: "error",
+});
+
+export const StageConnectionState = Object.freeze({
+  DISCONNECTED: "disconnected", CONNECTING: "connecting", CONNECTED: "connected", ERRORED: "errored",
+});
+
+export const StageParticipantPublishState = Object.freeze({
+  NOT_PUBLISHED: "not_published", ATTEMPTING_PUBLISH: "attempting_publish", PUBLISHED: "published", ERRORED: "errored",
+});
+
+export const StageParticipantSubscribeState = Object.freeze({
+  NOT_SUBSCRIBED: "not_subscribed", ATTEMPTING_SUBSCRIBE: "attempting_subscribe", SUBSCRIBED: "subscribed", ERRORED: "errored",
+});
+
+export const SubscribeType = Object.freeze({ NONE: "none", AUDIO_ONLY: "audio_only", AUDIO_VIDEO: "audio_video" });
+
+export const StageLeftReason = Object.freeze({
+  USER_INITIATED: "user-initiated", TOKEN_REUSED: "token-reused", STAGE_DELETED: "stage-deleted",
+  PARTICIPANT_DISCONNECTED: "participant-disconnected", UNKNOWN: "unknown",
+});
+
+export const StageErrorCode = Object.freeze({
+  TOKEN_MALFORMED: 1, TOKEN_EXPIRED: 2, TIMEOUT: 3, FAILED: 4, CANCELED: 5,
+  STAGE_AT_CAPACITY: 6, CODEC_MISMATCH: 7, TOKEN_NOT_ALLOWED: 8, STAGE_DELETED: 9, PARTICIPANT_DISCONNECTED: 10,
+});
+
+export const StageErrorCategory = Object.freeze({
+  JOIN_ERROR: "JOIN_ERROR", PUBLISH_ERROR: "PUBLISH_ERROR", SUBSCRIBE_ERROR: "SUBSCRIBE_ERROR",
+});
+
+/** What went wrong, in the words of the model. `code` is one of StageErrorCode. */
+export class StageError extends Error {
+  constructor(name, category, message) {
+    super(message || name);
+    this.name = "StageError";
+    this.code = StageErrorCode[name] ?? StageErrorCode.FAILED;
+    this.category = category;
+  }
+}

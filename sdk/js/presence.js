@@ -1,0 +1,105 @@
+import { StageError } from "./names.js";
+import { Pauses } from "./pauses.js";
+
+const pingEvery = 5000, silence = 15000; // ms
+
+// Close codes that say goodbye for good, and what the application is told.
+const goodbyes = {
+  1000: "unknown", 4001: "token-reused", 4002: "stage-deleted", 4003: "participant-disconnected",
+};
+// Refusals that trying again cannot change.
+const refusals = {
+  4400: "TOKEN_MALFORMED", 4401: "TOKEN_EXPIRED", 4403: "TOKEN_NOT_ALLOWED", 4404: "STAGE_DELETED",
+};
+
+/**
+ * Presence is the WebSocket on which the server tells who is on the stage. A
+ * lost one is opened again, by itself, for as long as it takes.
+ *
+ * `on` has state(payload), lost(), left(reason) and refused(error).
+ */
+export class Presence {
+  #url; #token; #on; #socket; #timer; #heard; #resume; #told; #error;
+  #pauses = new Pauses();
+  #over = false;
+
+  constructor(url, token, on) {
+    this.#url = url;
+    this.#token = token;
+    this.#on = on;
+  }
+
+  open() {
+    this.#error = undefined;
+    const socket = this.#socket = new WebSocket(this.#url, ["callboard.events.v1", this.#token]);
+    this.#heard = Date.now();
+    socket.onopen = () => {
+      if (this.#resume) this.#send("HELLO", { resume: this.#resume });
+      if (this.#told) this.#send("SET_STATE", this.#told);
+      this.#timer = setInterval(() => this.#beat(socket), pingEvery);
+    };
+    socket.onmessage = ({ data }) => this.#hear(JSON.parse(data));
+    socket.onclose = ({ code }) => this.#closed(socket, code);
+  }
+
+  /** Tells the others, now and after every reconnect, what of oneself is muted. */
+  tell(state) {
+    this.#told = state;
+    this.#send("SET_STATE", state);
+  }
+
+  /** Says goodbye: everything of this participant ends at the server. */
+  leave() {
+    this.#send("LEAVE");
+    this.#end();
+  }
+
+  #send(type, payload) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ type, payload }));
+  }
+
+  #hear({ type, payload }) {
+    this.#heard = Date.now();
+    if (this.#over) return;
+    if (type === "STAGE_STATE") {
+      this.#pauses.reset();
+      this.#resume = payload.resume;
+      this.#on.state(payload);
+    } else if (type === "ERROR") {
+      this.#error = payload;
+    } else if (type === "LEFT") {
+      this.#end();
+      this.#on.left(payload.reason);
+    }
+  }
+
+  #beat(socket) {
+    if (Date.now() - this.#heard < silence) return this.#send("PING");
+    this.#closed(socket, 1006); // the browser may take minutes to notice
+    socket.close();
+  }
+
+  #closed(socket, code) {
+    if (socket !== this.#socket || this.#over) return;
+    clearInterval(this.#timer);
+    this.#socket = undefined;
+    const refusal = refusals[code] ?? (this.#error && code === 4003 ? "PARTICIPANT_DISCONNECTED" : undefined);
+    if (refusal) {
+      this.#end();
+      this.#on.refused(new StageError(refusal, "JOIN_ERROR", this.#error?.message));
+    } else if (goodbyes[code]) {
+      this.#end();
+      this.#on.left(goodbyes[code]);
+    } else {
+      this.#on.lost();
+      this.#timer = setTimeout(() => this.open(), this.#pauses.take(code === 4503 ? 5000 : 0));
+    }
+  }
+
+  #end() {
+    this.#over = true;
+    clearInterval(this.#timer);
+    this.#socket?.close(1000);
+    this.#socket = undefined;
+  }
+}

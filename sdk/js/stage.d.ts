@@ -1,0 +1,136 @@
+/** Words of the model; the values are what events and states carry. */
+export declare const StageEvents: {
+  readonly STAGE_CONNECTION_STATE_CHANGED: "stageConnectionStateChanged";
+  readonly STAGE_LEFT: "stageLeft";
+  readonly STAGE_PARTICIPANT_JOINED: "stageParticipantJoined";
+  readonly STAGE_PARTICIPANT_LEFT: "stageParticipantLeft";
+  readonly STAGE_PARTICIPANT_PUBLISH_STATE_CHANGED: "stageParticipantPublishStateChanged";
+  readonly STAGE_PARTICIPANT_SUBSCRIBE_STATE_CHANGED: "stageParticipantSubscribeStateChanged";
+  readonly STAGE_PARTICIPANT_STREAMS_ADDED: "stageParticipantStreamsAdded";
+  readonly STAGE_PARTICIPANT_STREAMS_REMOVED: "stageParticipantStreamsRemoved";
+  readonly STAGE_PARTICIPANT_METADATA_CHANGED: "stageParticipantMetadataChanged";
+  readonly STAGE_STREAM_MUTE_CHANGED: "stageStreamMuteChanged";
+  readonly ERROR: "error";
+};
+export declare const StageConnectionState: {
+  readonly DISCONNECTED: "disconnected"; readonly CONNECTING: "connecting";
+  readonly CONNECTED: "connected"; readonly ERRORED: "errored";
+};
+export type StageConnectionState = (typeof StageConnectionState)[keyof typeof StageConnectionState];
+export declare const StageParticipantPublishState: {
+  readonly NOT_PUBLISHED: "not_published"; readonly ATTEMPTING_PUBLISH: "attempting_publish";
+  readonly PUBLISHED: "published"; readonly ERRORED: "errored";
+};
+export type StageParticipantPublishState = (typeof StageParticipantPublishState)[keyof typeof StageParticipantPublishState];
+export declare const StageParticipantSubscribeState: {
+  readonly NOT_SUBSCRIBED: "not_subscribed"; readonly ATTEMPTING_SUBSCRIBE: "attempting_subscribe";
+  readonly SUBSCRIBED: "subscribed"; readonly ERRORED: "errored";
+};
+export type StageParticipantSubscribeState = (typeof StageParticipantSubscribeState)[keyof typeof StageParticipantSubscribeState];
+export declare const SubscribeType: { readonly NONE: "none"; readonly AUDIO_ONLY: "audio_only"; readonly AUDIO_VIDEO: "audio_video" };
+export type SubscribeType = (typeof SubscribeType)[keyof typeof SubscribeType];
+export declare const StageLeftReason: {
+  readonly USER_INITIATED: "user-initiated"; readonly TOKEN_REUSED: "token-reused"; readonly STAGE_DELETED: "stage-deleted";
+  readonly PARTICIPANT_DISCONNECTED: "participant-disconnected"; readonly UNKNOWN: "unknown";
+};
+export type StageLeftReason = (typeof StageLeftReason)[keyof typeof StageLeftReason];
+export declare const StageErrorCode: {
+  readonly TOKEN_MALFORMED: 1; readonly TOKEN_EXPIRED: 2; readonly TIMEOUT: 3; readonly FAILED: 4; readonly CANCELED: 5;
+  readonly STAGE_AT_CAPACITY: 6; readonly CODEC_MISMATCH: 7; readonly TOKEN_NOT_ALLOWED: 8; readonly STAGE_DELETED: 9;
+  readonly PARTICIPANT_DISCONNECTED: 10;
+};
+export declare const StageErrorCategory: {
+  readonly JOIN_ERROR: "JOIN_ERROR"; readonly PUBLISH_ERROR: "PUBLISH_ERROR"; readonly SUBSCRIBE_ERROR: "SUBSCRIBE_ERROR";
+};
+export declare class StageError extends Error {
+  readonly code: number;
+  readonly category: keyof typeof StageErrorCategory;
+}
+
+export interface StageParticipantInfo {
+  readonly id: string;
+  readonly userId: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly capabilities: ReadonlySet<"publish" | "subscribe">;
+  readonly isLocal: boolean;
+  readonly isPublishing: boolean;
+  readonly audioMuted: boolean;
+  readonly videoStopped: boolean;
+  readonly joinedAt: string;
+  /** The application's own notes. */
+  userInfo: Record<string, unknown>;
+}
+
+export interface LocalStreamOptions {
+  /** Send a picture in up to three sizes; each viewer gets one. */
+  simulcast?: boolean;
+  /** Bits per second. */
+  maxBitrate?: number;
+}
+export declare class LocalStageStream {
+  constructor(mediaStreamTrack: MediaStreamTrack, options?: LocalStreamOptions);
+  readonly mediaStreamTrack: MediaStreamTrack;
+  readonly options: LocalStreamOptions;
+  readonly id: string;
+  readonly streamType: "audio" | "video";
+  readonly isMuted: boolean;
+  setMuted(muted: boolean): void;
+}
+export declare class StageStream {
+  readonly mediaStreamTrack: MediaStreamTrack;
+  readonly id: string;
+  readonly streamType: "audio" | "video";
+  readonly isMuted: boolean;
+}
+
+export type LayerLabel = "hi" | "mid" | "low";
+export interface StageStrategy {
+  /** Asked while connected, for oneself, if the token may publish. */
+  shouldPublishParticipant(local: StageParticipantInfo): boolean;
+  /** At most one audio and one video stream. Give the same objects again while nothing changes. */
+  stageStreamsToPublish(): LocalStageStream[];
+  /** Asked for everybody else who publishes. */
+  shouldSubscribeToParticipant(participant: StageParticipantInfo): SubscribeType;
+  subscribeConfiguration?(participant: StageParticipantInfo): { simulcast?: { initialLayerPreference?: string } } | undefined;
+  /** A layer, or null to have the server adapt. */
+  preferredLayerForStream?(participant: StageParticipantInfo): LayerLabel | { label: LayerLabel } | null | undefined;
+}
+
+export interface Quality {
+  readonly bitrate: number; // bit/s
+  readonly loss: number; // 0 to 1
+  readonly rtt: number | null; // seconds
+  readonly width: number;
+  readonly height: number;
+  readonly fps: number;
+  readonly level: "good" | "fair" | "poor";
+}
+
+export interface StageEventMap {
+  stageConnectionStateChanged: (state: StageConnectionState) => void;
+  stageLeft: (reason: StageLeftReason) => void;
+  stageParticipantJoined: (participant: StageParticipantInfo) => void;
+  stageParticipantLeft: (participant: StageParticipantInfo) => void;
+  stageParticipantPublishStateChanged: (participant: StageParticipantInfo, state: StageParticipantPublishState) => void;
+  stageParticipantSubscribeStateChanged: (participant: StageParticipantInfo, state: StageParticipantSubscribeState) => void;
+  stageParticipantStreamsAdded: (participant: StageParticipantInfo, streams: (StageStream | LocalStageStream)[]) => void;
+  stageParticipantStreamsRemoved: (participant: StageParticipantInfo, streams: (StageStream | LocalStageStream)[]) => void;
+  stageParticipantMetadataChanged: (participant: StageParticipantInfo) => void;
+  stageStreamMuteChanged: (participant: StageParticipantInfo, stream: StageStream | LocalStageStream) => void;
+  error: (error: StageError) => void;
+}
+
+export declare class Stage {
+  /** Throws a StageError if the token cannot be read. `viewers` has those who only watch told as joined. */
+  constructor(token: string, strategy: StageStrategy, options?: { viewers?: boolean });
+  readonly id: string;
+  readonly connectionState: StageConnectionState;
+  readonly participants: StageParticipantInfo[];
+  join(): Promise<void>;
+  leave(): void;
+  refreshStrategy(): void;
+  replaceStrategy(strategy: StageStrategy): void;
+  quality(participantId: string): Promise<Quality | null>;
+  on<E extends keyof StageEventMap>(event: E, listener: StageEventMap[E]): this;
+  off<E extends keyof StageEventMap>(event: E, listener: StageEventMap[E]): this;
+}
