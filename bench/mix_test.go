@@ -1,150 +1,60 @@
 package bench
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"callboard/internal/stage"
 )
-
-// The child process of BenchmarkMix finds in this variable the directory of
-// the store that it is to serve.
-const serveVariable = "CALLBOARD_BENCH_SERVE"
-
-func TestMain(m *testing.M) {
-	if dir := os.Getenv(serveVariable); dir != "" {
-		if err := serveForParent(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
 
 // BenchmarkMix measures how many signed pages a second a server on one core
 // answers to 16 connections that a process on another core keeps busy, and the
-// same of a static net/http handler in the same server, in turns. "of-floor" is
-// the ratio. The mix is 30 % first page, 20 % deep, 10 % each of the filters.
-// CALLBOARD_BENCH_SIZES names other sizes than the usual two.
+// same of a static net/http handler in the same server, in turns: "of-floor" is
+// the ratio. "of-floor-cpu" is that of the processor time for a page, user and
+// system, which says the same on a machine that others use, too. "nethttp" is the
+// same API without the express lane, and "reading" is the floor when its handler
+// reads the body of the request. The mix is 30 % first page, 20 % deep, 10 % each of the filters.
+//
+// CALLBOARD_BENCH_SIZES names other sizes than the usual two. Databases are kept
+// in the directory that CALLBOARD_BENCH_KEEP names, for those of 1e7 take long to make.
 func BenchmarkMix(b *testing.B) {
-	sizes := "1000 1000000"
-	if s := os.Getenv("CALLBOARD_BENCH_SIZES"); s != "" {
-		sizes = s
-	}
-	for _, text := range strings.Fields(sizes) {
-		size, err := strconv.Atoi(text)
-		must(b, err)
-		b.Run(text, func(b *testing.B) {
-			s := startServer(b, size)
-			one := func(body string) []string { return []string{body} }
-			for _, q := range s.hall.questions(b) {
-				b.Run(q.name, func(b *testing.B) { s.compare(b, one(q.body)) })
+	for _, size := range sizes(b) {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			s := startServer(b, fileHall(b, size), true)
+			b.Cleanup(s.wait)
+			questions := s.hall.questions(b)
+			for _, q := range questions {
+				b.Run(q.name, func(b *testing.B) { s.compare(b, []string{q.body}) })
 			}
-			b.Run("mix", func(b *testing.B) { s.compare(b, s.mix(b)) })
+			b.Run("mix", func(b *testing.B) { s.compare(b, mix(questions)) })
 		})
 	}
 }
 
-// served is a server in a process of its own.
-type served struct {
-	hall   *hall
-	static string // URL
+func sizes(b *testing.B) (all []int) {
+	text := "1000 1000000"
+	if s := os.Getenv("CALLBOARD_BENCH_SIZES"); s != "" {
+		text = s
+	}
+	for _, word := range strings.Fields(text) {
+		size, err := strconv.Atoi(word)
+		must(b, err)
+		all = append(all, size)
+	}
+	return all
 }
 
-func startServer(b *testing.B, size int) *served {
-	b.Helper()
-	dir := b.TempDir()
-	h := newHallAt(b, dir, size)
-	must(b, h.store.Close())
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), serveVariable+"="+dir, "GOMAXPROCS=1", "GOGC=400")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe() // its end is the child's
-	must(b, err)
-	out, err := cmd.StdoutPipe()
-	must(b, err)
-	must(b, cmd.Start())
-	b.Cleanup(func() { in.Close(); cmd.Wait() })
-	fmt.Fprintln(in, h.stage, h.session)
-	s := &served{hall: h}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	must(b, err)
-	_, err = fmt.Sscan(line, &h.url, &s.static)
-	must(b, err)
-	return s
-}
-
-// serveForParent serves a store and a static page until stdin ends.
-func serveForParent(dir string) error {
-	in := bufio.NewReader(os.Stdin)
-	line, err := in.ReadString('\n')
-	if err != nil {
-		return err
-	}
-	arn, session, _ := strings.Cut(strings.TrimSpace(line), " ")
-	h, err := openHouse(dir)
-	if err != nil {
-		return err
-	}
-	defer h.store.Close()
-	where, err := stage.ParseARN(arn)
-	if err != nil {
-		return err
-	}
-	for {
-		if _, hot := h.store.Roll(where, session, stage.ParticipantQuery{Limit: 1}); hot {
-			break
-		}
-		runtime.Gosched()
-	}
-	runtime.GC()
-	var page []byte
-	api, err := listen(h.api)
-	if err != nil {
-		return err
-	}
-	static, err := listen(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/set" {
-			page, _ = io.ReadAll(r.Body)
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Length", strconv.Itoa(len(page)))
-		w.Write(page)
-	}))
-	if err != nil {
-		return err
-	}
-	fmt.Println(api, static)
-	_, err = io.Copy(io.Discard, in)
-	return err
-}
-
-func listen(h http.Handler) (url string, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	go http.Serve(l, h) // until the process ends
-	return "http://" + l.Addr().String(), nil
-}
-
-// mix is 100 different requests in the proportions of the mix.
-func (s *served) mix(b *testing.B) []string {
-	var all []string
+// mix is 100 requests in the proportions of the mix.
+func mix(questions []question) (all []string) {
 	for range 10 {
-		for _, q := range s.hall.questions(b) {
+		for _, q := range questions {
 			n := map[string]int{"first": 3, "deep": 2}[q.name]
 			for range max(1, n) {
 				all = append(all, q.body)
@@ -154,37 +64,60 @@ func (s *served) mix(b *testing.B) []string {
 	return all
 }
 
-// compare asks the server and the floor in turns.
+// side is one of the servers that are compared, and what it took.
+type side struct {
+	name, url string
+	took, cpu time.Duration
+}
+
+// compare asks the doors of a server in turns.
 func (s *served) compare(b *testing.B, bodies []string) {
-	var page []byte
-	var requests [][]byte
-	for _, body := range bodies {
-		request := s.hall.request("ListParticipants", body)
-		requests = append(requests, wire(request))
-		if page == nil {
-			page = s.hall.get(b, "ListParticipants", body)
-		}
-	}
-	if len(bodies) > 1 { // as long as an answer is on average
-		page = page[:len(page)*9/10]
-	}
-	_, err := http.Post(s.static+"/set", "application/json", strings.NewReader(string(page)))
-	must(b, err)
-	before := runtime.GOMAXPROCS(1)
-	defer runtime.GOMAXPROCS(before)
-	var ours, floor time.Duration
+	requests := s.prepare(b, bodies)
+	sides := []side{{name: "floor", url: s.static}, {name: "pages", url: s.express}, {name: "nethttp", url: s.nethttp}, {name: "reading", url: s.reading}}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	n := 0
 	for b.Loop() {
-		b.StopTimer()
-		floor += rush(b, s.static, requests)
-		b.StartTimer()
-		ours += rush(b, s.hall.url, requests)
+		for i := range sides {
+			before := s.processorTime(b)
+			sides[i].took += rush(b, sides[i].url, requests, nil)
+			sides[i].cpu += s.processorTime(b) - before
+		}
 		n += rushes * connections
 	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(float64(n)/ours.Seconds(), "pages/s")
-	b.ReportMetric(float64(n)/floor.Seconds(), "floor/s")
-	b.ReportMetric(floor.Seconds()/ours.Seconds(), "of-floor")
+	floor, pages, nethttp, reading := &sides[0], &sides[1], &sides[2], &sides[3]
+	for _, one := range sides[:2] {
+		b.ReportMetric(float64(n)/one.took.Seconds(), one.name+"/s")
+		b.ReportMetric(float64(one.cpu.Microseconds())/float64(n), one.name+"-cpu-us")
+	}
+	b.ReportMetric(floor.took.Seconds()/pages.took.Seconds(), "of-floor")
+	b.ReportMetric(floor.cpu.Seconds()/pages.cpu.Seconds(), "of-floor-cpu")
+	b.ReportMetric(reading.cpu.Seconds()/pages.cpu.Seconds(), "of-reading-cpu")
+	b.ReportMetric(floor.cpu.Seconds()/nethttp.cpu.Seconds(), "nethttp-of-floor-cpu")
+}
+
+// prepare signs the requests, and has the floor send as much as the answers are
+// long on average.
+func (s *served) prepare(b *testing.B, bodies []string) (requests [][]byte) {
+	var page []byte
+	all := 0
+	asked := map[string]int{}
+	for _, body := range bodies {
+		requests = append(requests, wire(s.hall.request("ListParticipants", body)))
+		n, known := asked[body]
+		if !known {
+			page = slices.Clone(s.hall.get(b, "ListParticipants", body))
+			n = len(page)
+			asked[body] = n
+		}
+		all += n
+	}
+	average := all / len(bodies)
+	page = append(page, bytes.Repeat([]byte{' '}, max(0, average-len(page)))...)[:average]
+	answer, err := http.Post(s.static+"/set", "application/json", bytes.NewReader(page))
+	must(b, err)
+	must(b, answer.Body.Close())
+	return requests
 }
 
 const (
@@ -192,7 +125,9 @@ const (
 	rushes      = 250 // requests on each connection at a time
 )
 
-func rush(b *testing.B, url string, requests [][]byte) time.Duration {
+// rush has all connections ask at once. note, if there is one, is told how long
+// each request took.
+func rush(b *testing.B, url string, requests [][]byte, note func(time.Duration)) time.Duration {
 	var lines sync.WaitGroup
 	began := time.Now()
 	for i := range connections {
@@ -200,9 +135,13 @@ func rush(b *testing.B, url string, requests [][]byte) time.Duration {
 			c := dial(url)
 			defer c.close()
 			for k := range rushes {
+				asked := time.Now()
 				if _, err := c.do(requests[(i*rushes+k)%len(requests)]); err != nil {
 					b.Error(err)
 					return
+				}
+				if note != nil {
+					note(time.Since(asked))
 				}
 			}
 		})

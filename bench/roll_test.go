@@ -3,6 +3,8 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -27,18 +29,39 @@ func BenchmarkListParticipants(b *testing.B) {
 // hall is a house with one session of many participants.
 type hall struct {
 	house
+	dir     string
 	stage   stage.ARN
 	session string
 	size    int
 }
 
-func newHall(b *testing.B, size int) *hall { return newHallAt(b, b.TempDir(), size) }
+func newHall(b *testing.B, size int) *hall {
+	dir := b.TempDir()
+	h := &hall{house: newHouseAt(b, dir), dir: dir, size: size, session: sessionID}
+	h.fill(b)
+	return h
+}
 
-func newHallAt(b *testing.B, dir string, size int) *hall {
-	h := &hall{house: newHouseAt(b, dir), size: size, session: "st-0123456789abc"}
-	made, _, err := h.service.CreateStage(b.Context(), caller, stage.NewStage{})
+const sessionID = "st-0123456789abc"
+
+// fileHall is a hall whose store is on disk and closed. It is made once if
+// there is a directory to keep it in.
+func fileHall(b *testing.B, size int) *hall {
+	h := &hall{dir: b.TempDir(), size: size, session: sessionID}
+	if keep := os.Getenv("CALLBOARD_BENCH_KEEP"); keep != "" {
+		h.dir = filepath.Join(keep, fmt.Sprint(size))
+		must(b, os.MkdirAll(h.dir, 0o700))
+	}
+	var err error
+	h.house, err = openHouse(h.dir)
 	must(b, err)
-	h.stage = made.ARN
+	defer func() { must(b, h.store.Close()) }()
+	there, _, err := h.service.Stages(b.Context(), caller, stage.Page{Limit: 1})
+	must(b, err)
+	if len(there) > 0 {
+		h.stage = there[0].ARN
+		return h
+	}
 	h.fill(b)
 	return h
 }
@@ -47,6 +70,9 @@ func newHallAt(b *testing.B, dir string, size int) *hall {
 // connected, three in ten have published, one in a hundred failed to record,
 // three share a user id.
 func (h *hall) fill(b *testing.B) {
+	made, _, err := h.service.CreateStage(b.Context(), caller, stage.NewStage{})
+	must(b, err)
+	h.stage = made.ARN
 	session := stage.Session{Stage: h.stage, ID: h.session, Started: time.Now(), NextSeq: 1}
 	const batch = 5000
 	for from := 0; from < h.size; from += batch {
@@ -87,24 +113,26 @@ func participant(session int64, i int) stage.Participant {
 
 type question struct{ name, body string }
 
+// ask is a request for a page.
+func (h *hall) ask(extra string) string {
+	return fmt.Sprintf(`{"stageArn":%q,"sessionId":%q%s}`, h.stage, h.session, extra)
+}
+
 func (h *hall) questions(b *testing.B) []question {
-	ask := func(extra string) string {
-		return fmt.Sprintf(`{"stageArn":%q,"sessionId":%q%s}`, h.stage, h.session, extra)
-	}
 	return []question{
-		{"first", ask("")},
-		{"deep", ask(fmt.Sprintf(`,"nextToken":%q`, h.deepToken(b, ask)))},
-		{"userId", ask(fmt.Sprintf(`,"filterByUserId":"a-user-of-the-application-%07d"`, h.size/6))},
-		{"connected", ask(`,"filterByState":"CONNECTED"`)},
-		{"disconnected", ask(`,"filterByState":"DISCONNECTED"`)},
-		{"published", ask(`,"filterByPublished":true`)},
-		{"recording", ask(`,"filterByRecordingState":"FAILED"`)},
+		{"first", h.ask("")},
+		{"deep", h.ask(fmt.Sprintf(`,"nextToken":%q`, h.deepToken(b)))},
+		{"userId", h.ask(fmt.Sprintf(`,"filterByUserId":"a-user-of-the-application-%07d"`, h.size/6))},
+		{"connected", h.ask(`,"filterByState":"CONNECTED"`)},
+		{"disconnected", h.ask(`,"filterByState":"DISCONNECTED"`)},
+		{"published", h.ask(`,"filterByPublished":true`)},
+		{"recording", h.ask(`,"filterByRecordingState":"FAILED"`)},
 	}
 }
 
 // deepToken walks to a page far from the start: halfway through a small
 // session, a thousand pages into a large one.
-func (h *hall) deepToken(b *testing.B, ask func(string) string) string {
+func (h *hall) deepToken(b *testing.B) string {
 	token := ""
 	for range min(1000, h.size/100) {
 		extra := ""
@@ -112,7 +140,7 @@ func (h *hall) deepToken(b *testing.B, ask func(string) string) string {
 			extra = fmt.Sprintf(`,"nextToken":%q`, token)
 		}
 		var page struct{ NextToken string }
-		must(b, json.Unmarshal(h.get(b, "ListParticipants", ask(extra)), &page))
+		must(b, json.Unmarshal(h.get(b, "ListParticipants", h.ask(extra)), &page))
 		token = page.NextToken
 	}
 	return token

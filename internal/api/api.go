@@ -13,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"callboard/internal/sigv4"
 	"callboard/internal/stage"
 )
@@ -68,8 +66,9 @@ type API struct {
 	o          Options
 	operations map[string]*operation // by "METHOD /path"
 	paths      map[string]bool
-	headers    http.Header
+	headers    []headerLine  // of every response
 	buffers    sync.Pool     // of *[]byte, for response bodies
+	sealers    sync.Pool     // of *sealer
 	large      chan struct{} // an entry for each large body that is being read
 }
 
@@ -82,6 +81,7 @@ func New(o Options) *API {
 		paths:      map[string]bool{},
 		headers:    commonHeaders(o.Plain),
 		buffers:    sync.Pool{New: func() any { return new([]byte) }},
+		sealers:    sync.Pool{New: func() any { return newSealer(o.PageKey) }},
 		large:      make(chan struct{}, maxLarge),
 	}
 	a.o.BasePath = strings.TrimSuffix(o.BasePath, "/")
@@ -105,7 +105,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 
-	e := exchange{id: uuid.NewString(), name: "unknown", status: http.StatusOK, body: (*buf)[:0]}
+	e := exchange{id: newRequestID(), name: "unknown", status: http.StatusOK, body: (*buf)[:0]}
 	a.answer(&e, w, r)
 	a.write(w, &e)
 	*buf = e.body
@@ -171,8 +171,8 @@ func (a *API) serve(e *exchange, op *operation, r *request) error {
 		a.o.Gate.RLock()
 		defer a.o.Gate.RUnlock()
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), timeout)
-	defer cancel()
+	ctx := &limit{Context: r.Context(), deadline: time.Now().Add(timeout)}
+	defer ctx.over()
 	body, err := op.serve(ctx, a, caller, r, e.body)
 	if err != nil {
 		return err

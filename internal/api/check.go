@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -29,10 +30,24 @@ type rule struct {
 type pattern struct {
 	text string
 	re   *regexp.Regexp
+	last atomic.Pointer[string] // that matched: callers ask about the same few things again and again
 }
 
 func newPattern(text string) *pattern {
-	return &pattern{text, regexp.MustCompile(`\A(?:` + text + `)\z`)}
+	return &pattern{text: text, re: regexp.MustCompile(`\A(?:` + text + `)\z`)}
+}
+
+func (p *pattern) matches(s string) bool {
+	if last := p.last.Load(); last != nil && *last == s {
+		return true
+	}
+	if !p.re.MatchString(s) {
+		return false
+	}
+	if len(s) <= 128 {
+		p.last.Store(&s)
+	}
+	return true
 }
 
 // enum is a string type with a closed set of values, in the order of the model.
@@ -147,7 +162,7 @@ func (d *decoding) checkString(r *rule, s string) bool {
 	if (r.min != nil || r.max != nil) && !d.checkLength(r, utf8.RuneCountInString(s)) {
 		return false
 	}
-	if r.pattern != nil && !r.pattern.re.MatchString(s) {
+	if r.pattern != nil && !r.pattern.matches(s) {
 		d.fail("Value", "Member must satisfy regular expression pattern: "+r.pattern.text)
 		return false
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"reflect"
@@ -42,8 +43,8 @@ func (s *shape) decode(r *request, v reflect.Value) error {
 // r is nil for all but the outermost one, which also has members elsewhere.
 func (d *decoding) object(s *shape, r *request, raw []byte, v reflect.Value) error {
 	values := make([][]byte, len(s.fields))
-	for name, value := range members(raw) {
-		if i, ok := s.body[name]; ok {
+	for name, value := range quotedMembers(raw) {
+		if i, ok := s.find(name); ok {
 			values[i] = value
 		}
 	}
@@ -53,6 +54,17 @@ func (d *decoding) object(s *shape, r *request, raw []byte, v reflect.Value) err
 		}
 	}
 	return nil
+}
+
+// find gives the field of a name as it stands in JSON. Most have nothing to
+// unquote, and then need no string of their own.
+func (s *shape) find(quoted []byte) (field int, ok bool) {
+	if inner := quoted[1 : len(quoted)-1]; bytes.IndexByte(inner, '\\') < 0 {
+		field, ok = s.body[string(inner)]
+		return field, ok
+	}
+	field, ok = s.body[unquote(quoted)]
+	return field, ok
 }
 
 // member decodes one member; raw is nil if the JSON object does not have it.

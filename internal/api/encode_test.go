@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"callboard/internal/stage"
 )
 
 // alike says whether two texts are JSON of the same value.
@@ -50,8 +52,9 @@ func FuzzAppendString(f *testing.F) {
 
 func TestRollCallIsEncodedAsEncodingJSONDoes(t *testing.T) {
 	t.Parallel()
-	out := &listParticipantsOutput{Participants: []participantSummary{}}
+	out := &listParticipantsOutput{}
 	for range 2 {
+		out.Participants = each(out.rows, toParticipantSummary)
 		want, err := json.Marshal(out)
 		if err != nil {
 			t.Fatal(err)
@@ -61,8 +64,9 @@ func TestRollCallIsEncodedAsEncodingJSONDoes(t *testing.T) {
 		}
 		out.NextToken = "abc"
 		for i, s := range oddStrings {
-			out.Participants = append(out.Participants, participantSummary{
-				s, s, s, timestamp{time.Date(2026, 1, 2, 3, 4, 5, i*50e6, time.UTC)}, i%2 == 0, s, s,
+			out.rows = append(out.rows, stage.Participant{
+				ID: s, UserID: s, Connected: i%2 == 0, Published: i%3 == 0, FirstJoin: time.Date(2026, 1, 2, 3, 4, 5, i*50e6, time.UTC),
+				Recording: stage.RecordingState(i % len(recordingStates)),
 			})
 		}
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"strconv"
@@ -42,18 +43,27 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 			return nil, r.Context().Err()
 		}
 	}
-	var buf bytes.Buffer
-	if n := r.ContentLength; n > 0 {
-		buf.Grow(int(min(n, 4096)) + bytes.MinRead) // more only as it arrives: the sender is not known yet
-	}
-	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := readAll(w, r)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, errTooLarge
 	}
 	if err != nil {
 		return nil, frontDoor(http.StatusBadRequest, "SerializationException", "The request body could not be read.")
 	}
-	return buf.Bytes(), nil
+	return body, nil
+}
+
+// readAll takes memory for a large body only as it arrives, because its sender
+// is not known yet.
+func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if n := r.ContentLength; 0 <= n && n <= smallBody {
+		body := make([]byte, n)
+		_, err := io.ReadFull(r.Body, body)
+		return body, err
+	}
+	var buf bytes.Buffer
+	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
+	return buf.Bytes(), err
 }
 
 // checkMedia refuses what is clearly not a conversation in JSON. A missing
@@ -95,8 +105,8 @@ func takesJSON(accept string) bool {
 // net/http.
 func (a *API) write(w http.ResponseWriter, e *exchange) {
 	h := w.Header()
-	for name, value := range a.headers {
-		h[name] = value
+	for _, line := range a.headers {
+		h[line.name] = line.values
 	}
 	h["X-Amzn-Requestid"] = []string{e.id}
 	if e.code != "" {
@@ -110,28 +120,37 @@ func (a *API) write(w http.ResponseWriter, e *exchange) {
 		h["Content-Length"] = []string{strconv.Itoa(len(e.body))}
 	}
 	if len(e.body) > 0 {
-		h["Content-Type"] = []string{"application/json"}
+		h["Content-Type"] = jsonType
 	}
 	w.WriteHeader(e.status)
 	w.Write(e.body) // an error here means that nobody listens any more
 }
 
+var jsonType = []string{"application/json"}
+
+// headerLine is a header that is the same in many responses. Its list is shared
+// by all of them, and full, so that who adds to it gets one of his own.
+type headerLine struct {
+	name   string // in its canonical form
+	values []string
+}
+
 // commonHeaders are those of every response, as the CLI reference shows them
 // under StartParticipantReplication; the max-age is spelled as RFC 6797 wants it.
-func commonHeaders(plain bool) http.Header {
-	h := http.Header{}
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "Access-Control-Allow-Origin,Access-Control-Expose-Headers,Cache-Control,"+
-		"Content-Length,Content-Security-Policy,Content-Type,date,Strict-Transport-Security,x-amz-apigw-id,"+
-		"x-amzn-errormessage,x-amzn-errortype,x-amzn-requestid,x-amzn-trace-id,X-Content-Type-Options,X-Frame-Options")
-	h.Set("Cache-Control", "no-store, no-cache")
-	h.Set("Content-Security-Policy", "default-src 'self'; upgrade-insecure-requests;")
-	h.Set("Strict-Transport-Security", "max-age=47304000; includeSubDomains")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	if plain {
-		h.Set("Content-Security-Policy", "default-src 'self';")
-		h.Del("Strict-Transport-Security")
+func commonHeaders(plain bool) []headerLine {
+	one := func(name, value string) headerLine { return headerLine{name, []string{value}} }
+	lines := []headerLine{
+		one("Access-Control-Allow-Origin", "*"),
+		one("Access-Control-Expose-Headers", "Access-Control-Allow-Origin,Access-Control-Expose-Headers,Cache-Control,"+
+			"Content-Length,Content-Security-Policy,Content-Type,date,Strict-Transport-Security,x-amz-apigw-id,"+
+			"x-amzn-errormessage,x-amzn-errortype,x-amzn-requestid,x-amzn-trace-id,X-Content-Type-Options,X-Frame-Options"),
+		one("Cache-Control", "no-store, no-cache"),
+		one("X-Content-Type-Options", "nosniff"),
+		one("X-Frame-Options", "DENY"),
 	}
-	return h
+	if plain {
+		return append(lines, one("Content-Security-Policy", "default-src 'self';"))
+	}
+	return append(lines, one("Content-Security-Policy", "default-src 'self'; upgrade-insecure-requests;"),
+		one("Strict-Transport-Security", "max-age=47304000; includeSubDomains"))
 }

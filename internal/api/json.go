@@ -15,12 +15,23 @@ import (
 // members yields the names and values of a JSON object.
 func members(object []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
+		for name, value := range quotedMembers(object) {
+			if !yield(unquote(name), value) {
+				return
+			}
+		}
+	}
+}
+
+// quotedMembers yields the names of a JSON object as they stand there, and the values.
+func quotedMembers(object []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
 		rest := skipSpace(object[1:])
 		for rest[0] != '}' {
 			var name, value []byte
 			name, rest = cutValue(rest)
 			value, rest = cutValue(skipSpace(skipSpace(rest)[1:])) // the colon
-			if !yield(unquote(name), value) {
+			if !yield(name, value) {
 				return
 			}
 			rest = skipComma(rest)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"hash"
 
 	"callboard/internal/stage"
 )
@@ -95,13 +96,23 @@ func (a *API) nextToken(position int64, q question) string {
 // appendSeal appends the authentication code of a token's head, which is b, and
 // its question.
 func (a *API) appendSeal(b []byte, q question) []byte {
-	mac := hmac.New(sha256.New, a.o.PageKey)
-	mac.Write(b)
+	s := a.sealers.Get().(*sealer)
+	defer a.sealers.Put(s)
+	s.text = append(s.text[:0], b...)
 	for _, part := range q { // with its length, so that parts cannot flow into each other
-		mac.Write(binary.AppendUvarint(nil, uint64(len(part))))
-		mac.Write([]byte(part))
+		s.text = append(binary.AppendUvarint(s.text, uint64(len(part))), part...)
 	}
-	return mac.Sum(b)[:len(b)+sealLen]
+	s.mac.Reset()
+	s.mac.Write(s.text)
+	return s.mac.Sum(b)[:len(b)+sealLen]
 }
+
+// sealer is one computation's scratch space.
+type sealer struct {
+	mac  hash.Hash
+	text []byte
+}
+
+func newSealer(key []byte) any { return &sealer{mac: hmac.New(sha256.New, key)} }
 
 var errToken = invalid("Invalid nextToken")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 
 	"callboard/internal/stage"
 )
@@ -29,8 +30,10 @@ type (
 		Recording *recordingFilter `json:"filterByRecordingState"`
 	}
 	listParticipantsOutput struct {
-		Participants []participantSummary `json:"participants"`
+		Participants []participantSummary `json:"participants"` // which appendJSON makes of rows
 		NextToken    string               `json:"nextToken,omitempty"`
+		rows         []stage.Participant
+		memory       *[]stage.Participant // of rows, from memories; nil if it is somebody else's
 	}
 
 	disconnectParticipantInput struct {
@@ -41,8 +44,7 @@ type (
 )
 
 type (
-	// participantSummary is a row of the roll call. appendJSON writes the same
-	// as encoding/json would.
+	// participantSummary is a row of the roll call; appendSummary writes the same.
 	participantSummary struct {
 		ParticipantID   string    `json:"participantId"`
 		UserID          string    `json:"userId"`
@@ -109,12 +111,18 @@ func (a *API) listParticipants(ctx context.Context, c stage.Caller, in *listPart
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := a.service.Participants(ctx, c, in.roll(p))
+	roll, memory := in.roll(p), memories.Get().(*[]stage.Participant)
+	roll.Into = *memory
+	list, next, err := a.service.Participants(ctx, c, roll)
 	if err != nil {
 		return nil, err
 	}
-	return &listParticipantsOutput{each(list, toParticipantSummary), a.nextToken(next, q)}, nil
+	return &listParticipantsOutput{rows: list, memory: memory, NextToken: a.nextToken(next, q)}, nil
 }
+
+// memories are those that pages were in: a page is most of the memory that an
+// answer needs, and is needed no longer than until it is written.
+var memories = sync.Pool{New: func() any { return new([]stage.Participant) }}
 
 // filter spells the filter of a request, "" if it has none. Being there is
 // what counts: false and "" are filters like any other.
@@ -188,14 +196,19 @@ func toParticipant(p stage.Participant) participant {
 }
 
 // appendJSON writes the answer to ListParticipants, the one that clients ask
-// for again and again, without reflection.
+// for again and again, as encoding/json would, without reflection and without
+// wire types in between. It can be called once.
 func (out *listParticipantsOutput) appendJSON(b []byte) []byte {
+	if out.memory != nil {
+		defer memories.Put(out.memory)
+		*out.memory = out.rows
+	}
 	b = append(b, `{"participants":[`...)
-	for i := range out.Participants {
+	for i := range out.rows {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = out.Participants[i].appendJSON(b)
+		b = appendSummary(b, &out.rows[i])
 	}
 	b = append(b, ']')
 	if out.NextToken != "" {
@@ -204,13 +217,20 @@ func (out *listParticipantsOutput) appendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-func (p *participantSummary) appendJSON(b []byte) []byte {
-	b = appendString(append(b, `{"participantId":`...), p.ParticipantID)
+func appendSummary(b []byte, p *stage.Participant) []byte {
+	b = appendString(append(b, `{"participantId":`...), p.ID)
 	b = appendString(append(b, `,"userId":`...), p.UserID)
-	b = appendString(append(b, `,"state":`...), p.State)
-	b = appendTime(append(b, `,"firstJoinTime":`...), p.FirstJoinTime.Time)
-	b = strconv.AppendBool(append(b, `,"published":`...), p.Published)
-	b = appendString(append(b, `,"recordingState":`...), p.RecordingState)
-	b = appendString(append(b, `,"replicationType":`...), p.ReplicationType)
-	return append(b, '}')
+	if p.Connected {
+		b = append(b, `,"state":"`+connected+`","firstJoinTime":`...)
+	} else {
+		b = append(b, `,"state":"`+disconnected+`","firstJoinTime":`...)
+	}
+	b = appendTime(b, p.FirstJoin)
+	if p.Published {
+		b = append(b, `,"published":true,"recordingState":"`...)
+	} else {
+		b = append(b, `,"published":false,"recordingState":"`...)
+	}
+	b = append(b, recordingStates[p.Recording]...)
+	return append(b, `","replicationType":"NONE"}`...)
 }

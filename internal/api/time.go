@@ -17,31 +17,32 @@ func (t timestamp) MarshalJSON() ([]byte, error) {
 // appendTime appends a time as a JSON string. A page of the roll has fifty of
 // them, so it does not go through a layout.
 func appendTime(b []byte, t time.Time) []byte {
-	t = t.UTC().Truncate(time.Millisecond)
+	t = t.UTC()
 	year, month, day := t.Date()
 	if year < 0 || year > 9999 {
-		return append(t.AppendFormat(append(b, '"'), time.RFC3339Nano), '"')
+		return append(t.Truncate(time.Millisecond).AppendFormat(append(b, '"'), time.RFC3339Nano), '"')
 	}
-	hour, minute, second := t.Clock()
-	b = appendDigits(append(b, '"'), year, 4)
-	b = appendDigits(append(b, '-'), int(month), 2)
-	b = appendDigits(append(b, '-'), day, 2)
-	b = appendDigits(append(b, 'T'), hour, 2)
-	b = appendDigits(append(b, ':'), minute, 2)
-	b = appendDigits(append(b, ':'), second, 2)
+	const daily = 24 * 60 * 60
+	second := int((t.Unix()%daily + daily) % daily) // of the day, before 1970 as well
+	from := len(b)
+	b = append(b, `"0000-00-00T00:00:00`...)
+	text := b[from:]
+	putDigits(text[1:], year/100)
+	putDigits(text[3:], year%100)
+	putDigits(text[6:], int(month))
+	putDigits(text[9:], day)
+	putDigits(text[12:], second/3600)
+	putDigits(text[15:], second/60%60)
+	putDigits(text[18:], second%60)
 	if ms := t.Nanosecond() / 1e6; ms > 0 {
-		b = bytes.TrimRight(appendDigits(append(b, '.'), ms, 3), "0")
+		fraction := [...]byte{'.', byte('0' + ms/100), '0', '0'}
+		putDigits(fraction[2:], ms%100)
+		b = bytes.TrimRight(append(b, fraction[:]...), "0")
 	}
 	return append(b, 'Z', '"')
 }
 
-// appendDigits appends a number with leading zeros.
-func appendDigits(b []byte, n, digits int) []byte {
-	from := len(b)
-	b = append(b, "0000"[:digits]...)
-	for i := from + digits - 1; n > 0; i-- {
-		b[i] = byte('0' + n%10)
-		n /= 10
-	}
-	return b
+// putDigits writes the two digits of n.
+func putDigits(to []byte, n int) {
+	to[0], to[1] = byte('0'+n/10), byte('0'+n%10)
 }

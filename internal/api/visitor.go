@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"callboard/internal/sigv4"
 	"callboard/internal/stage"
 )
@@ -49,7 +47,7 @@ func (a *API) Receive(w http.ResponseWriter, r *http.Request, action string, ans
 	if !signed {
 		name = service
 	}
-	e := exchange{id: uuid.NewString(), name: name, status: http.StatusOK}
+	e := exchange{id: newRequestID(), name: name, status: http.StatusOK}
 	v := &Visitor{Caller: stage.Caller{Action: action}, Request: r, ID: e.id, api: a, began: time.Now(), exchange: &e, w: w}
 	body, err := v.serve(signed, answer)
 	v.open()
@@ -132,8 +130,8 @@ func (v *Visitor) Still(ctx context.Context, arn stage.ARN) error {
 // the operation counts as answered with 200, and the gate is open to others.
 func (v *Visitor) Stream(media string) http.ResponseWriter {
 	h := v.w.Header()
-	for name, value := range v.api.headers {
-		h[name] = value
+	for _, line := range v.api.headers {
+		h[line.name] = line.values
 	}
 	h["X-Amzn-Requestid"] = []string{v.ID}
 	if media != "" {

@@ -265,7 +265,7 @@ func TestAnExportIsPackedForWhoeverTakesThat(t *testing.T) {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	w.check(err)
-	if !resp.Uncompressed || strings.Count(string(text), "\n") != 9 || resp.Trailer.Get("Callboard-Rows") != "9" {
+	if !resp.Uncompressed || strings.Count(string(text), "\n") != 10 || resp.Trailer.Get("Callboard-Rows") != "10" {
 		t.Errorf("%d bytes, packed %v, trailer %v", len(text), resp.Uncompressed, resp.Trailer)
 	}
 }

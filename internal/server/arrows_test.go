@@ -50,10 +50,11 @@ var arrows = map[string]arrow{
 	"internal/whip":              {ours: []string{"stage", "live", "sfu"}, why: "this door knows the domain and the floor, and of the media only names"},
 	"internal/presence":          {ours: []string{"stage", "live"}, why: "this door knows the domain and the floor"},
 	"internal/troupe":            {ours: []string{"live", "sfu", "stage"}, why: "processes speak to each other about the floor, and of the media only names", never: []string{"database/sql"}},
+	"internal/express":           {why: "the express lane carries requests and knows nothing of what they ask"},
 	"internal/guest":             {why: "a guest is a stranger: it knows the wires only"},
 	"internal/rehearsal":         {why: "what is only for tests knows nothing of what it is used on"},
 	"internal/seed":              {ours: []string{"iam", "keyring", "stage", "token"}, why: "a seed is sown through the domain, like a caller's wishes", never: []string{"net/http"}},
-	"internal/server":            {ours: []string{"api", "audit", "bucket", "desk", "hook", "iam", "keyring", "live", "lobby", "presence", "quota", "rehearsal", "seed", "sfu", "sigv4", "stage", "store", "token", "troupe", "whip"}, why: "the server knows all parts, but no test support and no guest"},
+	"internal/server":            {ours: []string{"api", "audit", "bucket", "desk", "express", "hook", "iam", "keyring", "live", "lobby", "presence", "quota", "rehearsal", "seed", "sfu", "sigv4", "stage", "store", "token", "troupe", "whip"}, why: "the server knows all parts, but no test support and no guest"},
 	"internal/server/servertest": {ours: []string{"server", "sigv4"}, why: "test support drives a server from outside"},
 	"cmd/callboard":              {ours: []string{"server", "guest", "hook", "keyring", "iam", "quota"}, why: "the command is a doorway to the server"},
 }

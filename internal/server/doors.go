@@ -38,6 +38,15 @@ func (s *Server) openHTTP(ctx context.Context) error {
 	return nil
 }
 
+// plain tells the paths of the API's operations from all others.
+func (s *Server) plain() func(path string) bool {
+	paths := map[string]bool{}
+	for _, name := range api.Operations() {
+		paths["/"+name], paths[s.public.Path+"/"+name] = true, true
+	}
+	return func(path string) bool { return paths[path] }
+}
+
 func (s *Server) doors(ctx context.Context) (*doors, error) {
 	pageKey, err := s.service.Secret(ctx, "page-tokens")
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"callboard/internal/express"
 )
 
 // Run serves until ctx ends, then stops in order: no new connections, requests
@@ -35,7 +37,8 @@ func (s *Server) Run(ctx context.Context) error {
 		telling.Wait()
 		floor <- err
 	}()
-	go func() { served <- s.http.Serve(s.listener) }()
+	s.express = express.Listen(s.listener, s.http, s.plain())
+	go func() { served <- s.http.Serve(s.express) }()
 	s.phase.Store(seeding)
 	broken := s.sow(ctx)
 	s.gate.Unlock()
@@ -87,7 +90,7 @@ func (s *Server) leave(dismiss func(), floor, served <-chan error) error {
 	patience, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownMax/3)
 	defer cancel()
 	s.desk.Close() // watchers would stay for good
-	if err := s.http.Shutdown(patience); err != nil {
+	if err := errors.Join(s.express.Shutdown(patience), s.http.Shutdown(patience)); err != nil {
 		s.log.Warn("requests were cut off", "error", errors.Join(err, s.http.Close()))
 	}
 	<-served

@@ -18,6 +18,7 @@ import (
 
 	"callboard/internal/api"
 	"callboard/internal/desk"
+	"callboard/internal/express"
 	"callboard/internal/hook"
 	"callboard/internal/keyring"
 	"callboard/internal/live"
@@ -58,6 +59,7 @@ type Server struct {
 	desk     *desk.Desk
 	metrics  *metrics
 	http     *http.Server
+	express  *express.Listener // in front of http
 
 	clock rehearsal.Clock // nobody sets it ahead but for tests
 	dice  *rehearsal.Dice // nil without rand-seed

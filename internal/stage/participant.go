@@ -83,6 +83,8 @@ type Roll struct {
 	Connected *bool
 	Published *bool
 	Recording *RecordingState
+
+	Into []Participant // memory that may be used for the answer; optional
 }
 
 // Participants is the roll call: everyone who ever joined the session and
@@ -119,6 +121,7 @@ func (r *Roll) query(session int64) ParticipantQuery {
 		Connected: r.Connected,
 		Published: r.Published,
 		Recording: r.Recording,
+		Into:      r.Into,
 	}
 }
 

@@ -230,6 +230,8 @@ type ParticipantQuery struct {
 	Connected *bool
 	Published *bool
 	Recording *RecordingState
+
+	Into []Participant // memory that Roll may use for its answer; optional
 }
 
 // WalkQuery selects the participants of one session with Seq greater than Above

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -70,10 +71,12 @@ func BenchmarkJoin(b *testing.B) {
 				benchJoins(b, s, 1, int64(i), int64(i+1))
 			}
 			before := s.Stats()
+			used := processorTime()
 			b.ResetTimer()
 			took := benchJoins(b, s, callers, 1000, 1000+int64(b.N))
 			b.StopTimer()
 			slices.Sort(took)
+			b.ReportMetric(float64((processorTime()-used).Microseconds())/float64(b.N), "cpu-us")
 			after := s.Stats()
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "joins/s")
 			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-us")
@@ -81,6 +84,15 @@ func BenchmarkJoin(b *testing.B) {
 			b.ReportMetric(float64(after.Updates-before.Updates)/float64(after.Commits-before.Commits), "joins/commit")
 		})
 	}
+}
+
+// processorTime is what this process has used so far.
+func processorTime() time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		panic(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // benchJoins has callers write the joins from..to and gives how long each took.

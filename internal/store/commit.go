@@ -33,6 +33,7 @@ func (s *Store) run() {
 // the transaction fails as a whole, everybody gets to know.
 func (s *Store) commit(batch []*update) {
 	s.viewTime.begin(s.time)
+	s.ledger.reset()
 	c, err := s.writer.get(context.Background())
 	if err == nil {
 		defer s.writer.put(c)
@@ -63,7 +64,8 @@ func (s *Store) commit(batch []*update) {
 // with it nothing of any update stays.
 func (s *Store) apply(c conn, u *update, shared bool) (err, broken error) {
 	before := s.numbers
-	t := &tx{conn: c, now: s.advance(), writable: true, shared: shared, numbers: &s.numbers}
+	t := &tx{conn: c, now: s.advance(), writable: true, shared: shared, numbers: &s.numbers, ledger: &s.ledger}
+	s.ledger.begin()
 	err = call(u.fn, t)
 	if err == nil {
 		err = t.err // a statement failed, though fn did not say so
@@ -81,6 +83,7 @@ func (s *Store) apply(c conn, u *update, shared bool) (err, broken error) {
 		return err, nil
 	case err != nil:
 		s.numbers = before
+		s.ledger.undo()
 		broken = c.undo()
 	default:
 		s.dirty = true
@@ -114,13 +117,16 @@ func (s *Store) finish(c conn) error {
 		return c.commit()
 	}
 	t := &tx{conn: c, writable: true}
+	if err := s.ledger.write(t); err != nil {
+		return err
+	}
 	s.numbers.now[clockAt] = s.last.Load()
 	if s.engine.shared() {
 		if err := s.record(t); err != nil {
 			return err
 		}
-		s.shown.begin(s.last.Load())
 	}
+	s.shown.begin(s.last.Load())
 	if err := s.numbers.write(t); err != nil {
 		return err
 	}

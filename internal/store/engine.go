@@ -57,6 +57,10 @@ type conn interface {
 	// write is exec without the number. It may run later, but before what
 	// follows; then it is that which fails, or flush.
 	write(sql string, args []any) error
+	// later is write of a statement that cannot fail unless everything does: it
+	// breaks no constraint, whatever its arguments. An update that writes in no
+	// other way may do without the mark that was asked for.
+	later(sql string, args []any) error
 	// flush waits for all that was written.
 	flush() error
 

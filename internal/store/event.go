@@ -37,7 +37,7 @@ func (t *tx) AppendEvent(e *stage.Event) error {
 	if err != nil {
 		return err
 	}
-	err = t.write(insertEvent, no, e.At, e.Stage.String(), e.Session, e.Participant,
+	err = t.later(insertEvent, no, e.At, e.Stage.String(), e.Session, e.Participant,
 		string(e.Name), e.Remote, string(e.Error))
 	if err == nil {
 		e.No, t.change.event = no, no
@@ -62,7 +62,7 @@ func (t *tx) Feed(after int64, limit int) ([]stage.Event, error) {
 
 // Beat notes that the server is alive at Now.
 func (t *tx) Beat() error {
-	return t.write(setCounter, t.now, "beat")
+	return t.later(setCounter, t.now, "beat")
 }
 
 // LastBeat is the later of the last noted beat and the last event.

@@ -25,6 +25,7 @@ func (t *tx) Forget() error {
 		return err
 	}
 	t.numbers.forget()
+	t.ledger.forget()
 	t.change = change{forgot: true} // what came before is gone as well
 	return nil
 }

@@ -41,6 +41,7 @@ func (t *tx) Expire(s stage.Session) error {
 		_, err = t.exec(insertExpired, s.No)
 	}
 	t.change.stale = append(t.change.stale, s.No)
+	t.ledger.forget() // it may hold the session
 	return err
 }
 
@@ -95,6 +96,7 @@ func (t *tx) Erase(session, seq int64) error {
 		_, err = t.exec(eraseDetail, session, seq)
 	}
 	t.change.stale = append(t.change.stale, session)
+	t.met = met{} // may be the same
 	return err
 }
 

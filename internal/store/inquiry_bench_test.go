@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -89,27 +88,17 @@ func BenchmarkInquiry(b *testing.B) {
 	} {
 		b.Run(question.name, func(b *testing.B) {
 			var n int64
-			began := processorTime(b)
+			began := processorTime()
 			for b.Loop() {
 				if n, err = question.ask(); err != nil {
 					b.Fatal(err)
 				}
 			}
 			b.ReportMetric(float64(n), "counted")
-			took := processorTime(b) - began
+			took := processorTime() - began
 			b.ReportMetric(took.Seconds()*1000/float64(b.N)*1e6/float64(people), "cpu-ms/1e6")
 		})
 	}
-}
-
-// processorTime is what this process has used so far, which does not depend on
-// who else is at work on the machine.
-func processorTime(b *testing.B) time.Duration {
-	var use syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
 }
 
 func page50(b *testing.B, service *stage.Service, session stage.Session, o stage.Order) (int64, error) {

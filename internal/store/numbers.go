@@ -52,7 +52,7 @@ func (n *numbers) write(t *tx) error {
 		if value == n.stored[i] {
 			continue
 		}
-		if err := t.write(setCounter, value, counted[i]); err != nil {
+		if err := t.later(setCounter, value, counted[i]); err != nil {
 			return err
 		}
 		n.stored[i] = value

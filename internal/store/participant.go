@@ -32,8 +32,11 @@ const (
 
 	selectParticipantID  = `SELECT ` + participantColumns + ` FROM participant WHERE session = $1 AND id = $2`
 	selectParticipantSeq = `SELECT ` + participantColumns + ` FROM participant WHERE session = $1 AND seq = $2`
-	insertParticipant    = `INSERT INTO participant (session, seq, id, user_id, connected, published, recording, first_join)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (session, seq) DO NOTHING`
+	participantValues    = `(session, seq, id, user_id, connected, published, recording, first_join)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (session, seq) DO `
+	insertIfAbsent = `INSERT INTO participant ` + participantValues + `NOTHING`
+	insertNew      = `INSERT INTO participant ` + participantValues + `UPDATE SET id = excluded.id, user_id = excluded.user_id,
+		connected = excluded.connected, published = excluded.published, recording = excluded.recording, first_join = excluded.first_join`
 	updateConnected = `UPDATE participant SET connected = $1 WHERE session = $2 AND seq = $3`
 	updatePublished = `UPDATE participant SET published = $1 WHERE session = $2 AND seq = $3`
 	updateRecording = `UPDATE participant SET recording = $1 WHERE session = $2 AND seq = $3`
@@ -84,76 +87,122 @@ func (t *tx) Participants(q stage.ParticipantQuery) ([]stage.Participant, error)
 	return list, err
 }
 
+// met is who was read last in an update. Whoever writes has most often read just
+// before, and then it is known what there is to be written.
+type met struct {
+	session int64
+	id      string
+	there   bool
+	row     stage.Participant // without its detail
+	detail  storedDetail
+}
+
+// storedDetail is a detail as its row has it.
+type storedDetail struct {
+	attributes string // JSON
+	protocol   stage.Protocol
+	client     stage.Client
+}
+
+func (d storedDetail) open() (*stage.Detail, error) {
+	attributes, err := decodeMap(d.attributes)
+	return &stage.Detail{Attributes: attributes, Protocol: d.protocol, Client: d.client}, err
+}
+
 // Participant reads one participant of a session by id. Its detail is never
 // nil, but empty when none was ever put.
 func (t *tx) Participant(session int64, id string) (p stage.Participant, err error) {
+	t.met = met{}
 	err = t.one(selectParticipantID, func(r row) { p = scanParticipant(r, session) }, session, id)
+	if errors.Is(err, stage.ErrNoRow) {
+		t.met = met{session: session, id: id}
+	}
 	if err != nil {
 		return stage.Participant{}, err
 	}
-	p.Detail, err = t.detail(session, p.Seq)
+	row := p
+	detail, err := t.detail(session, p.Seq)
+	if err != nil {
+		return stage.Participant{}, err
+	}
+	t.met = met{session, id, true, row, detail}
+	p.Detail, err = detail.open()
 	return p, err
 }
 
-func (t *tx) detail(session, seq int64) (*stage.Detail, error) {
-	d := &stage.Detail{Attributes: map[string]string{}}
-	var bad error
-	err := t.one(selectDetail, func(r row) { d, bad = scanDetail(r, 0) }, session, seq)
+func (t *tx) detail(session, seq int64) (storedDetail, error) {
+	d := storedDetail{attributes: "{}"}
+	err := t.one(selectDetail, func(r row) { d = scanStored(r, 0) }, session, seq)
 	if errors.Is(err, stage.ErrNoRow) {
 		err = nil
 	}
-	return d, errors.Join(err, bad)
+	return d, err
 }
 
 // scanDetail reads a detail, the first of whose columns has a number.
-func scanDetail(r row, first int) (*stage.Detail, error) {
-	attributes, err := decodeMap(r.text(first))
-	return &stage.Detail{
-		Attributes: attributes,
-		Protocol:   stage.Protocol(r.text(first + 1)),
-		Client: stage.Client{
-			OSName:         r.text(first + 2),
-			OSVersion:      r.text(first + 3),
-			BrowserName:    r.text(first + 4),
-			BrowserVersion: r.text(first + 5),
-			SDKVersion:     r.text(first + 6),
-		},
-	}, err
+func scanDetail(r row, first int) (*stage.Detail, error) { return scanStored(r, first).open() }
+
+func scanStored(r row, first int) storedDetail {
+	return storedDetail{r.text(first), stage.Protocol(r.text(first + 1)), stage.Client{
+		OSName:         r.text(first + 2),
+		OSVersion:      r.text(first + 3),
+		BrowserName:    r.text(first + 4),
+		BrowserVersion: r.text(first + 5),
+		SDKVersion:     r.text(first + 6),
+	}}
 }
 
 // PutParticipant inserts or replaces, by session and Seq, a participant; a nil
 // Detail leaves the stored one as it is.
 func (t *tx) PutParticipant(p *stage.Participant) error {
-	n, err := t.exec(insertParticipant, p.Session, p.Seq, p.ID, p.UserID, p.Connected, p.Published,
-		int64(p.Recording), p.FirstJoin)
-	if err == nil && n == 0 {
-		err = t.changeParticipant(p)
+	err := t.willWrite() // even if it turns out that there is nothing to write
+	if err == nil {
+		err = t.putRow(p)
 	}
 	if err == nil && p.Detail != nil {
 		err = t.putDetail(p)
 	}
+	t.met = met{} // it has changed
 	if err == nil {
 		t.change.put = append(t.change.put, *p)
 	}
 	return err
 }
 
+func (t *tx) putRow(p *stage.Participant) error {
+	args := []any{p.Session, p.Seq, p.ID, p.UserID, p.Connected, p.Published, int64(p.Recording), p.FirstJoin}
+	known := t.met.id == p.ID && t.met.session == p.Session
+	switch {
+	case known && !t.met.there:
+		return t.later(insertNew, args...)
+	case known && t.met.row.Seq == p.Seq:
+		return t.changeParticipant(&t.met.row, p)
+	}
+	n, err := t.exec(insertIfAbsent, args...)
+	if err != nil || n > 0 {
+		return err
+	}
+	var old stage.Participant
+	if err := t.one(selectParticipantSeq, func(r row) { old = scanParticipant(r, p.Session) }, p.Session, p.Seq); err != nil {
+		return err
+	}
+	return t.changeParticipant(&old, p)
+}
+
 // changeParticipant updates only what differs: each column it leaves alone is
 // an index that need not be written.
-func (t *tx) changeParticipant(p *stage.Participant) error {
-	var old stage.Participant
-	err := t.one(selectParticipantSeq, func(r row) { old = scanParticipant(r, p.Session) }, p.Session, p.Seq)
-	if err == nil && p.Connected != old.Connected {
-		err = t.write(updateConnected, p.Connected, p.Session, p.Seq)
+func (t *tx) changeParticipant(old, p *stage.Participant) (err error) {
+	if p.Connected != old.Connected {
+		err = t.later(updateConnected, p.Connected, p.Session, p.Seq)
 	}
 	if err == nil && p.Published != old.Published {
-		err = t.write(updatePublished, p.Published, p.Session, p.Seq)
+		err = t.later(updatePublished, p.Published, p.Session, p.Seq)
 	}
 	if err == nil && p.Recording != old.Recording {
-		err = t.write(updateRecording, int64(p.Recording), p.Session, p.Seq)
+		err = t.later(updateRecording, int64(p.Recording), p.Session, p.Seq)
 	}
 	if err == nil && p.UserID != old.UserID {
-		err = t.write(updateUserID, p.UserID, p.Session, p.Seq)
+		err = t.later(updateUserID, p.UserID, p.Session, p.Seq)
 	}
 	if err == nil && (p.ID != old.ID || millis(p.FirstJoin) != millis(old.FirstJoin)) {
 		err = t.write(updateIdentity, p.ID, p.FirstJoin, p.Session, p.Seq)
@@ -161,13 +210,18 @@ func (t *tx) changeParticipant(p *stage.Participant) error {
 	return err
 }
 
+// putDetail writes the detail of a row that was written before, unless it is
+// there as it should be.
 func (t *tx) putDetail(p *stage.Participant) error {
 	attributes, err := encodeMap(p.Detail.Attributes)
 	if err != nil {
 		return err
 	}
 	c := p.Detail.Client
-	err = t.write(putDetail, p.Session, p.Seq, attributes, string(p.Detail.Protocol),
+	known := t.met.there && t.met.row.Session == p.Session && t.met.row.Seq == p.Seq
+	if known && t.met.detail == (storedDetail{attributes, p.Detail.Protocol, c}) {
+		return nil
+	}
+	return t.later(putDetail, p.Session, p.Seq, attributes, string(p.Detail.Protocol),
 		c.OSName, c.OSVersion, c.BrowserName, c.BrowserVersion, c.SDKVersion)
-	return err
 }

@@ -47,8 +47,8 @@ func (t *tx) Pass(arn stage.ARN, participantID string) (stage.Pass, error) {
 // PutPass inserts or replaces a pass. It first forgets a few that have
 // expired: more than it adds, so they never pile up.
 func (t *tx) PutPass(p stage.Pass) error {
-	if err := t.write(forgetPasses, t.now); err != nil {
+	if err := t.later(forgetPasses, t.now); err != nil {
 		return err
 	}
-	return t.write(putPass, p.Stage.String(), p.ParticipantID, p.Expires, p.Barred)
+	return t.later(putPass, p.Stage.String(), p.ParticipantID, p.Expires, p.Barred)
 }

@@ -168,6 +168,8 @@ func (c *pgConn) write(sql string, args []any) error {
 	return c.flush()
 }
 
+func (c *pgConn) later(sql string, args []any) error { return c.write(sql, args) }
+
 func (c *pgConn) flush() error {
 	if len(c.waiting) == 0 {
 		return nil

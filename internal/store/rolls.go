@@ -95,12 +95,16 @@ func (s *Store) Roll(arn stage.ARN, sessionID string, q stage.ParticipantQuery) 
 	}
 	var some [128]roll.Row // on the stack for an ordinary page
 	rows := h.Page(rollQuery(q), some[:0])
-	list := make([]stage.Participant, len(rows))
-	for i, row := range rows {
-		list[i] = stage.Participant{
-			Session: h.session, Seq: row.Seq, ID: row.ID, UserID: row.UserID, Connected: row.Connected, Published: row.Published,
-			Recording: stage.RecordingState(row.Recording), FirstJoin: fromMillis(row.FirstJoin),
-		}
+	list := q.Into
+	if cap(list) < len(rows) || list == nil {
+		list = make([]stage.Participant, len(rows))
+	}
+	list = list[:len(rows)]
+	for i := range rows { // field by field, which copies each but once
+		row, p := &rows[i], &list[i]
+		p.Session, p.Seq, p.ID, p.UserID = h.session, row.Seq, row.ID, row.UserID
+		p.Connected, p.Published, p.Recording = row.Connected, row.Published, stage.RecordingState(row.Recording)
+		p.FirstJoin, p.Detail = fromMillis(row.FirstJoin), nil
 	}
 	return list, true
 }

@@ -44,14 +44,30 @@ func scanSession(r row) stage.Session {
 }
 
 // Session reads one session of a stage by its id.
-func (t *tx) Session(arn stage.ARN, id string) (s stage.Session, err error) {
-	err = t.one(selectSession, func(r row) { s = scanSession(r) }, arn.String(), id)
-	return s, err
+func (t *tx) Session(arn stage.ARN, id string) (stage.Session, error) {
+	if t.ledger != nil {
+		if h := t.ledger.byName[sessionName{arn, id}]; h != nil {
+			return h.Session, t.ready()
+		}
+	}
+	return t.readSession(selectSession, arn.String(), id)
 }
 
 // LiveSession reads the one session of the stage that has not ended.
-func (t *tx) LiveSession(arn stage.ARN) (s stage.Session, err error) {
-	err = t.one(selectLiveSession, func(r row) { s = scanSession(r) }, arn.String())
+func (t *tx) LiveSession(arn stage.ARN) (stage.Session, error) {
+	if t.ledger != nil {
+		if h := t.ledger.live[arn]; h != nil {
+			return h.Session, t.ready()
+		}
+	}
+	return t.readSession(selectLiveSession, arn.String())
+}
+
+func (t *tx) readSession(sql string, args ...any) (s stage.Session, err error) {
+	err = t.one(sql, func(r row) { s = scanSession(r) }, args...)
+	if err == nil && t.ledger != nil {
+		t.ledger.hold(s)
+	}
 	return s, err
 }
 
@@ -80,11 +96,17 @@ func (t *tx) PutSession(s *stage.Session) error {
 	if s.No == 0 {
 		return t.insertSession(s)
 	}
-	n, err := t.exec(updateSession, s.Started, s.LastLeft, s.Connected, s.NextSeq, s.No, s.Ended)
-	if err != nil || n > 0 {
+	if err := t.willWrite(); err != nil {
 		return err
 	}
-	n, err = t.exec(endSession, s.Started, s.LastLeft, s.Connected, s.NextSeq, s.Ended, s.No)
+	if t.ledger.put(s) {
+		return nil
+	}
+	n, err := t.exec(updateSession, s.Started, s.LastLeft, s.Connected, s.NextSeq, s.No, s.Ended)
+	if err == nil && n == 0 {
+		n, err = t.exec(endSession, s.Started, s.LastLeft, s.Connected, s.NextSeq, s.Ended, s.No)
+	}
+	t.ledger.forget() // what was held of it is true no more
 	if err == nil && n == 0 {
 		err = stage.ErrNoRow
 	}
@@ -96,7 +118,7 @@ func (t *tx) insertSession(s *stage.Session) error {
 	if err != nil {
 		return err
 	}
-	err = t.write(insertSession, no, s.Stage.String(), s.ID, s.Started, s.Ended, s.LastLeft, s.Connected, s.NextSeq)
+	_, err = t.exec(insertSession, no, s.Stage.String(), s.ID, s.Started, s.Ended, s.LastLeft, s.Connected, s.NextSeq)
 	if err == nil {
 		s.No = no
 		t.change.opened = append(t.change.opened, *s)

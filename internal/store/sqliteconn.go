@@ -13,7 +13,26 @@ import (
 type liteConn struct {
 	*sqlite.Conn
 	statements map[string]*sqlite.Stmt
+	waiting    []liteStatement // handed to later and not run yet
+	place      place
 }
+
+type liteStatement struct {
+	sql  string
+	args []any
+}
+
+// place is what there is of a savepoint. It is costly, because SQLite keeps a
+// copy of every page that is changed after it; so one is made only when a
+// statement runs before it is certain that the update will stay.
+type place int
+
+const (
+	unmarked place = iota
+	wanted         // it would be here
+	marked
+	passed // it should have been made: a statement failed that cannot
+)
 
 // prepare gives a statement in its initial state. Whoever has used it must
 // reset it. Arguments of an earlier use are still bound.
@@ -53,11 +72,15 @@ func (c *liteConn) beginSchema(ctx context.Context) error {
 
 func (c *liteConn) commit() error {
 	defer c.SetInterrupt(nil)
+	if err := c.flush(); err != nil {
+		return err
+	}
 	return c.run("COMMIT")
 }
 
 func (c *liteConn) rollback() error {
 	defer c.SetInterrupt(nil)
+	c.waiting, c.place = c.waiting[:0], unmarked
 	if !c.active() {
 		return nil // SQLite has often done it already
 	}
@@ -68,11 +91,47 @@ func (c *liteConn) active() bool { return !c.AutocommitEnabled() }
 
 func (c *liteConn) lost() bool { return false }
 
-func (c *liteConn) mark() error   { return c.run("SAVEPOINT one") }
-func (c *liteConn) unmark() error { return c.run("RELEASE one") }
-func (c *liteConn) undo() error   { return c.run("ROLLBACK TO one") }
+func (c *liteConn) mark() error {
+	c.place = wanted
+	return nil
+}
+
+func (c *liteConn) unmark() error {
+	was := c.place
+	c.place = unmarked
+	if was == marked {
+		return c.run("RELEASE one")
+	}
+	return nil
+}
+
+func (c *liteConn) undo() error {
+	c.waiting = c.waiting[:0]
+	switch c.place {
+	case marked:
+		return c.run("ROLLBACK TO one")
+	case passed:
+		return errors.New("the database refused what it must take")
+	}
+	return nil
+}
+
+// settle runs what waits, because a statement that runs now may look at it. It
+// is not certain yet that the update will stay.
+func (c *liteConn) settle(writes bool) error {
+	if c.place == wanted && (writes || len(c.waiting) > 0) {
+		if err := c.run("SAVEPOINT one"); err != nil {
+			return err
+		}
+		c.place = marked
+	}
+	return c.flush()
+}
 
 func (c *liteConn) rows(sql string, args []any, most int, scan func(row)) (n int, err error) {
+	if err := c.settle(false); err != nil {
+		return 0, err
+	}
 	s, err := c.prepare(sql)
 	if err != nil {
 		return 0, err
@@ -91,6 +150,13 @@ func (c *liteConn) rows(sql string, args []any, most int, scan func(row)) (n int
 }
 
 func (c *liteConn) exec(sql string, args []any) (int, error) {
+	if err := c.settle(true); err != nil {
+		return 0, err
+	}
+	return c.change(sql, args)
+}
+
+func (c *liteConn) change(sql string, args []any) (int, error) {
 	s, err := c.prepare(sql)
 	if err != nil {
 		return 0, err
@@ -109,7 +175,28 @@ func (c *liteConn) write(sql string, args []any) error {
 	return err
 }
 
-func (c *liteConn) flush() error { return nil }
+func (c *liteConn) later(sql string, args []any) error {
+	c.waiting = append(c.waiting, liteStatement{sql, args})
+	return nil
+}
+
+func (c *liteConn) flush() error {
+	if len(c.waiting) == 0 {
+		return nil
+	}
+	waiting := c.waiting
+	c.waiting = c.waiting[:0]
+	defer clear(waiting)
+	for _, s := range waiting {
+		if _, err := c.change(s.sql, s.args); err != nil {
+			if c.place == wanted {
+				c.place = passed
+			}
+			return err
+		}
+	}
+	return nil
+}
 
 // announce tells nobody: nobody else is there.
 func (c *liteConn) announce(string) error { return nil }

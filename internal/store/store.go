@@ -66,6 +66,7 @@ type Store struct {
 	changes changes // what it changes, for other processes
 	known   bool    // numbers are those in the database
 	numbers numbers
+	ledger  ledger
 
 	commits, updates, failures, views atomic.Uint64
 }

@@ -30,6 +30,8 @@ type tx struct {
 	err      error  // why nothing more can be done
 	change   change // what the rolls have to know once it is committed
 	numbers  *numbers
+	met      met     // who was read last
+	ledger   *ledger // nil in a View
 }
 
 // Now is when the transaction began.
@@ -70,6 +72,14 @@ func (t *tx) willWrite() error {
 	return nil
 }
 
+// willWriteBy is willWrite for a statement that runs after that.
+func (t *tx) willWriteBy(sql string) error {
+	if err := t.willWrite(); err != nil {
+		return err
+	}
+	return t.ahead(sql)
+}
+
 // one reads the one row of a result; ErrNoRow if it is empty.
 func (t *tx) one(sql string, scan func(row), args ...any) error {
 	n, err := t.rows(sql, 1, scan, args)
@@ -89,6 +99,9 @@ func (t *tx) rows(sql string, most int, scan func(row), args []any) (int, error)
 	if err := t.ready(); err != nil {
 		return 0, err
 	}
+	if err := t.ahead(sql); err != nil {
+		return 0, err
+	}
 	n, err := t.conn.rows(sql, args, most, scan)
 	if err != nil {
 		return n, t.fail(err)
@@ -98,7 +111,7 @@ func (t *tx) rows(sql string, most int, scan func(row), args []any) (int, error)
 
 // exec runs a statement that writes and returns how many rows it touched.
 func (t *tx) exec(sql string, args ...any) (int, error) {
-	if err := t.willWrite(); err != nil {
+	if err := t.willWriteBy(sql); err != nil {
 		return 0, err
 	}
 	n, err := t.conn.exec(sql, args)
@@ -111,10 +124,21 @@ func (t *tx) exec(sql string, args ...any) (int, error) {
 // write runs a statement that writes, of which nobody asks how many rows it
 // touched. It may be sent with what follows; if it fails, that fails.
 func (t *tx) write(sql string, args ...any) error {
-	if err := t.willWrite(); err != nil {
+	if err := t.willWriteBy(sql); err != nil {
 		return err
 	}
 	if err := t.conn.write(sql, args); err != nil {
+		return t.fail(err)
+	}
+	return nil
+}
+
+// later is write of a statement that cannot fail unless everything does.
+func (t *tx) later(sql string, args ...any) error {
+	if err := t.willWriteBy(sql); err != nil {
+		return err
+	}
+	if err := t.conn.later(sql, args); err != nil {
 		return t.fail(err)
 	}
 	return nil

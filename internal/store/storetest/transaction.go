@@ -133,6 +133,79 @@ func updates(t *testing.T, open opener) {
 		}
 	})
 
+	t.Run("a session that many change in one commit is changed by each", func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		first := stage.Session{Stage: stageARN("a"), ID: "st-one0000000000", Started: at(1), NextSeq: 1}
+		second := stage.Session{Stage: stageARN("b"), ID: "st-two0000000000", Started: at(1), NextSeq: 1}
+		update(t, s, func(tx stage.Tx) error { return errors.Join(tx.PutSession(&first), tx.PutSession(&second)) })
+		enter := func(tx stage.Tx) error {
+			live, err := tx.LiveSession(first.Stage)
+			if err != nil {
+				return err
+			}
+			live.Connected++
+			live.NextSeq++
+			return errors.Join(note(tx, "joined"), tx.PutSession(&live))
+		}
+		listed := func(want int64) func(stage.Tx) error {
+			return func(tx stage.Tx) error {
+				list, err := tx.Sessions(stage.SessionQuery{Limit: 10})
+				if err == nil && (len(list) != 2 || list[0].Connected != want) {
+					err = fmt.Errorf("listed %+v, want %d connected", list, want)
+				}
+				return err
+			}
+		}
+		refused := func(tx stage.Tx) error {
+			return errors.Join(enter(tx), enter(tx), listed(4)(tx), errRefused)
+		}
+		end := func(tx stage.Tx) error {
+			live, err := tx.Session(first.Stage, first.ID)
+			if err != nil {
+				return err
+			}
+			live.Ended, live.Connected = at(9), 0
+			return tx.PutSession(&live)
+		}
+		errs := together(t, s, enter, enter, refused, listed(2), enter, func(tx stage.Tx) error { return errors.Join(end(tx), errRefused) }, enter, listed(4), end, enter)
+		for i, want := range []error{nil, nil, errRefused, nil, nil, errRefused, nil, nil, nil, stage.ErrNoRow} {
+			if !errors.Is(errs[i], want) || want == errRefused && strings.Contains(fmt.Sprint(errs[i]), "listed") {
+				t.Errorf("update %d: %v, want %v", i, errs[i], want)
+			}
+		}
+		first.Connected, first.NextSeq, first.Ended = 0, 5, at(9)
+		for _, want := range []stage.Session{first, second} {
+			equal(t, "stored", read(t, s, func(tx stage.Tx) (stage.Session, error) { return tx.Session(want.Stage, want.ID) }), want)
+		}
+	})
+
+	t.Run("who was read and is put as it was stays as it is", func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		p := stage.Participant{Session: 1, Seq: 1, ID: "ann", UserID: "u", Connected: true, FirstJoin: at(1), Detail: &stage.Detail{Attributes: map[string]string{"a": "b"}, Protocol: stage.ProtocolUnknown}}
+		put := func(change func(*stage.Participant)) func(stage.Tx) error {
+			return func(tx stage.Tx) error {
+				got, err := tx.Participant(1, "ann")
+				if errors.Is(err, stage.ErrNoRow) {
+					got, err = p, nil
+				}
+				change(&got)
+				return errors.Join(err, tx.PutParticipant(&got), tx.PutParticipant(&got))
+			}
+		}
+		errs := together(t, s, put(func(*stage.Participant) {}), put(func(p *stage.Participant) { p.Connected = false }),
+			func(tx stage.Tx) error {
+				return errors.Join(put(func(p *stage.Participant) { p.Detail.Attributes["a"] = "bad" })(tx), errRefused)
+			},
+			put(func(p *stage.Participant) { p.Detail.Protocol = stage.ProtocolWHIP }), put(func(*stage.Participant) {}))
+		if err := errors.Join(errs[0], errs[1], errs[3], errs[4]); err != nil || !errors.Is(errs[2], errRefused) {
+			t.Error(errs)
+		}
+		p.Connected, p.Detail.Protocol = false, stage.ProtocolWHIP
+		equal(t, "stored", read(t, s, func(tx stage.Tx) (stage.Participant, error) { return tx.Participant(1, "ann") }), p)
+	})
+
 	t.Run("a panic is an error of its caller, alone in its commit too", func(t *testing.T) {
 		t.Parallel()
 		s := open(t)
