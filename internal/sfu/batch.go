@@ -83,7 +83,6 @@ func (b *batch) flush() {
 	if len(b.trains) > 0 {
 		b.port.transmit(b)
 	}
-	clear(b.trains)
 	b.trains, b.used = b.trains[:0], 0
 }
 

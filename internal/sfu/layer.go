@@ -28,7 +28,8 @@ type layer struct {
 
 	taken     bool // a stream has been found for the layer
 	reception reception
-	run       []packet // has come and is to be delivered
+	run       []packet // has come and is not delivered to all
+	round     round
 	tally     tally
 	key       packet // the last key frame's first packet, without its payload
 	scratch   []byte // of one packet from the ring
@@ -50,8 +51,8 @@ func (l *layer) alive(now time.Time, dead time.Duration) bool {
 	return heard != 0 && now.UnixNano()-heard < int64(dead)
 }
 
-// take takes one packet on its way: into the ring, and into the run that deliver sends. size is the packet's
-// in bytes. The payload must last until then.
+// take takes one packet on its way: into the ring, and into the run that is to be delivered. size is the
+// packet's in bytes.
 func (l *layer) take(p *packet, size int) {
 	l.tally.packetsIn++
 	l.tally.bytesIn += size
@@ -76,36 +77,6 @@ func (l *layer) take(p *packet, size int) {
 	}
 }
 
-// maxCars bounds how much of a run is sent to one listener before it is the next one's turn.
-const maxCars = 48
-
-// deliver sends the run to all who listen.
-func (l *layer) deliver() {
-	if len(l.run) > 0 {
-		b := l.track.port.batch()
-		for part := range slices.Chunk(l.run, maxCars) {
-			l.send(part, b)
-		}
-		b.release()
-		l.run = l.run[:0]
-	}
-	if l.tally.packetsIn > 0 {
-		l.track.count(l.tally)
-		l.tally = tally{}
-	}
-}
-
-func (l *layer) send(part []packet, b *batch) {
-	size := 0
-	for i := range part {
-		size += len(part[i].payload)
-	}
-	for _, o := range *l.listeners.Load() {
-		b.room(len(part), size)
-		o.forward(l, part, b, &l.tally)
-	}
-}
-
 // restart lets all who listen begin anew, as with another layer: the publisher's numbers
 // have gone back.
 func (l *layer) restart() {
@@ -127,15 +98,15 @@ func (l *layer) begin(p *packet) {
 	}
 }
 
-// maxRun bounds what is sent to a newcomer at once, in packets.
-const maxRun = videoHistory / 2
+// maxReplay bounds what is sent to a newcomer at once, in packets.
+const maxReplay = videoHistory / 2
 
 // greet lets waiting outlets begin. When the last key frame is so young that the publisher must not be asked
 // for another yet, those who have shown nothing so far get what came since; the others get the next one.
 func (l *layer) greet(p *packet) {
 	l.welcome.Store(false)
 	run := p.seq - l.key.seq
-	fresh := !l.key.at.IsZero() && p.at.Sub(l.key.at) < keyFrameInterval && run < maxRun
+	fresh := !l.key.at.IsZero() && p.at.Sub(l.key.at) < keyFrameInterval && run < maxReplay
 	asked := false
 	for _, o := range *l.listeners.Load() {
 		switch {

@@ -56,7 +56,7 @@ type Peer struct {
 // side is what differs between publications and subscriptions in a peer's life.
 type side interface {
 	receiver
-	deliver() // pass on what was received
+	deliver() error // pass on what was received
 	connected()
 	look(now time.Time) time.Duration // do what is due; how long until something may be due again
 	closed()
@@ -145,11 +145,10 @@ func (p *Peer) run() {
 		case <-p.wake:
 		case <-next.C:
 		}
-		if err := p.link.receive(p.side); err != nil {
+		if err := p.forward(); err != nil {
 			p.stop(err)
 			continue
 		}
-		p.side.deliver()
 		if !p.up.Load() && (p.media.Load() || p.link.state() == linkUp) {
 			p.up.Store(true)
 			p.engine.connected()
@@ -165,6 +164,14 @@ func (p *Peer) run() {
 		next.Reset(min(p.side.look(now), p.engine.timing.poll))
 	}
 	p.finish()
+}
+
+// forward takes what has come and passes it on.
+func (p *Peer) forward() error {
+	if err := p.link.receive(p.side); err != nil {
+		return err
+	}
+	return p.side.deliver()
 }
 
 // check ends a peer whose link has ended, or is not up when it is too late.

@@ -17,6 +17,7 @@ type Publication struct {
 	audio, video *track // nil when not agreed on
 
 	// Owned by the peer's goroutine.
+	layers      []*layer // of all tracks, audio first
 	sources     []source
 	extensions  extensions
 	ssrc        uint32 // as the sender of feedback
@@ -54,6 +55,11 @@ func (e *Engine) Publish(ctx context.Context, offer string, n Notify) (_ *Public
 			p.audio = t
 		} else {
 			p.video = t
+		}
+	}
+	for _, t := range []*track{p.audio, p.video} {
+		if t != nil {
+			p.layers = append(p.layers, t.layers...)
 		}
 	}
 	answer, err := e.connect(ctx, o, n, p, &p.Peer)
@@ -193,12 +199,24 @@ func (p *Publication) rtcp(b []byte, a arrival) {
 	}
 }
 
-// deliver forwards what has come, audio first.
-func (p *Publication) deliver() {
-	for _, t := range []*track{p.audio, p.video} {
-		if t != nil {
-			for _, l := range t.layers {
-				l.deliver()
+// deliver forwards what has come, audio first, and what comes while it does.
+func (p *Publication) deliver() error {
+	b := p.engine.port.batch()
+	defer b.release()
+	for pulled := 0; ; {
+		more := false
+		for _, l := range p.layers {
+			if len(l.run) > 0 && l.step(b) {
+				more = true
+			}
+			pulled = max(pulled, len(l.run))
+		}
+		if !more {
+			return nil
+		}
+		if pulled < maxRun {
+			if err := p.link.receive(p); err != nil {
+				return err
 			}
 		}
 	}

@@ -219,7 +219,7 @@ func (s *Subscription) look(now time.Time) time.Duration {
 // rtp throws away what a subscriber has no reason to send.
 func (s *Subscription) rtp([]byte, arrival) {}
 
-func (s *Subscription) deliver() {}
+func (s *Subscription) deliver() error { return nil }
 
 // rtcp serves the subscriber's feedback.
 func (s *Subscription) rtcp(b []byte, a arrival) {
