@@ -365,7 +365,9 @@ func nowhere(transmit func(*batch)) *port {
 // benchLink is a link that is up.
 func benchLink(t testing.TB, p *port, to netip.AddrPort, profile srtp.ProtectionProfile) *link {
 	c := &srtp.Config{Profile: profile}
-	c.Keys.LocalMasterKey, c.Keys.RemoteMasterKey = make([]byte, 16), make([]byte, 16)
+	keySize, err := profile.KeyLen()
+	must(t, err)
+	c.Keys.LocalMasterKey, c.Keys.RemoteMasterKey = make([]byte, keySize), make([]byte, keySize)
 	size, err := profile.SaltLen()
 	must(t, err)
 	c.Keys.LocalMasterSalt, c.Keys.RemoteMasterSalt = make([]byte, size), make([]byte, size)

@@ -21,7 +21,7 @@ type nativeAddress struct {
 // native converts an address for the family of the socket.
 func (p *port) native(a netip.AddrPort) (n nativeAddress) {
 	binary.BigEndian.PutUint16(n.bytes[2:], a.Port())
-	if p.local.IP.To4() != nil {
+	if p.local.IP.To4() != nil && a.Addr().Is4() {
 		ip := a.Addr().As4()
 		binary.NativeEndian.PutUint16(n.bytes[:], unix.AF_INET)
 		copy(n.bytes[4:], ip[:])
