@@ -18,7 +18,8 @@ import (
 type binary struct {
 	*board
 	path string
-	dir  string
+	dir  string       // or the URL of a database
+	more []string     // further settings
 	log  bytes.Buffer // of the current run, readable after its end
 	run  *exec.Cmd
 }
@@ -33,11 +34,16 @@ func newBinary(t *testing.T) *binary {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("the program cannot be built: %v\n%s", err, out)
 	}
+	p.settle(t)
+	return p
+}
+
+// settle finds the program a place of its own.
+func (p *binary) settle(t *testing.T) {
 	address := freeAddress(t)
 	p.board = &board{url: "http://" + address, media: address, id: "AKIATESTTESTTESTTEST", secret: "a-secret-of-forty-characters-for-testing"}
 	p.Client = p.client(p.id, p.secret, region)
 	t.Cleanup(func() { p.kill() })
-	return p
 }
 
 // freeAddress is one that nobody has at the moment, for TCP and UDP alike.
@@ -57,8 +63,8 @@ func (p *binary) start(t *testing.T) {
 	t.Helper()
 	address := p.media
 	p.log.Reset()
-	p.run = exec.CommandContext(context.WithoutCancel(t.Context()), p.path, "serve",
-		"--listen", address, "--media", address, "--data", p.dir, "--region", region, "--account", account)
+	settings := []string{"serve", "--listen", address, "--media", address, "--data", p.dir, "--region", region, "--account", account}
+	p.run = exec.CommandContext(context.WithoutCancel(t.Context()), p.path, append(settings, p.more...)...)
 	p.run.Env = append(os.Environ(), "CALLBOARD_ACCESS_KEY_ID="+p.id, "CALLBOARD_SECRET_ACCESS_KEY="+p.secret)
 	p.run.Stdout, p.run.Stderr = &p.log, &p.log
 	must(t, p.run.Start())

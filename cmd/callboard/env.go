@@ -43,7 +43,7 @@ makes the credentials, and env says so on stderr.`,
 			return err
 		}
 		if made {
-			fmt.Fprintf(cmd.ErrOrStderr(), "callboard: new credentials were made in %s; a server that keeps its data elsewhere does not know them\n", cfg.Data)
+			fmt.Fprintf(cmd.ErrOrStderr(), "callboard: new credentials were made in %s; a server that keeps its data elsewhere does not know them\n", cfg.Directory())
 		}
 		fmt.Fprint(cmd.OutOrStdout(), vars.lines(*shell))
 		return nil

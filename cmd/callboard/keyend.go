@@ -30,7 +30,7 @@ If somebody else may know the old pair, use --grace 0.`,
 	cmd.Flags().SortFlags = false
 	grace := cmd.Flags().Duration("grace", 24*time.Hour, "how long the old pair goes on")
 	show := addShow(cmd)
-	load := addSettings(cmd, "data", "account", "listen", "public-url", "region")
+	load := addSettings(cmd, "data", "files", "account", "listen", "public-url", "region")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := load()
 		if err != nil {
@@ -80,7 +80,7 @@ without its secret, is listed for 90 days more, as long as there is room.`,
 		Example: `  callboard keys revoke AKIAABCDEFGHIJKLMNOP`,
 		Args:    oneID("revoke"),
 	}
-	load := addSettings(cmd, "data")
+	load := addSettings(cmd, "data", "files")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := load()
 		if err != nil {
@@ -118,7 +118,7 @@ func changeKey(cmd *cobra.Command, cfg *server.Config, id string, now time.Time,
 		return err
 	}
 	if root, ok := cfg.RootKeyID(); ok && root == id {
-		return fmt.Errorf("%s is the root pair: it comes from the settings or from %s, which may be removed for a new one", id, filepath.Join(cfg.Data, "credentials.json"))
+		return fmt.Errorf("%s is the root pair: it comes from the settings or from %s, which may be removed for a new one", id, filepath.Join(cfg.Directory(), "credentials.json"))
 	}
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("there is no access key %s: %w", id, err)

@@ -30,7 +30,7 @@ are listed for 90 days, temporary ones for a day.`,
 	}
 	cmd.Flags().SortFlags = false
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
-	load := addSettings(cmd, "data", "account")
+	load := addSettings(cmd, "data", "files", "account")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := load()
 		if err != nil {

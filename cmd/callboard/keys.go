@@ -82,7 +82,7 @@ this once and never again.`,
 	flags.StringVar(&w.expires, "expires", "", "when it ends, as in 90d, 12h, 2030-01-31 or an RFC 3339 time (default: never)")
 	flags.DurationVar(&w.temporary, "temporary", 0, "make temporary credentials, with a session token, for this long")
 	show := addShow(cmd)
-	load := addSettings(cmd, "data", "account", "listen", "public-url", "region")
+	load := addSettings(cmd, "data", "files", "account", "listen", "public-url", "region")
 	exclusive(cmd, "expires", "temporary")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := load()
@@ -107,13 +107,13 @@ func create(cmd *cobra.Command, cfg *server.Config, w wish, show *show) error {
 	if err != nil {
 		return err
 	}
-	_, missing := os.Stat(cfg.Data)
+	_, missing := os.Stat(cfg.Directory())
 	err = keyring.Change(cmd.Context(), path, now, func(keys []keyring.Key) ([]keyring.Key, error) { return append(keys, k), nil })
 	if err != nil {
 		return err
 	}
 	if errors.Is(missing, fs.ErrNotExist) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "callboard: the directory %s was made for the key; a server that keeps its data elsewhere does not know it\n", cfg.Data)
+		fmt.Fprintf(cmd.ErrOrStderr(), "callboard: the directory %s was made for the key; a server that keeps its data elsewhere does not know it\n", cfg.Directory())
 	}
 	if len(w.policies) == 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "callboard: no --policy was given, so this key has %s: it may do everything in account %s\n", everything, k.Account)

@@ -55,7 +55,7 @@ the aws:RequestTag/... and the --resource; keys not given are absent.`,
 	flags.StringArrayVar(&q.resources, "resource", nil, "`ARN` that it is about (default: all of the type the action is about); may be repeated")
 	flags.StringArrayVar(&context, "context", nil, "`key=value` of the request, such as aws:RequestTag/team=radio; may be repeated")
 	flags.BoolVar(&q.json, "json", false, "print JSON")
-	load := addSettings(cmd, "data")
+	load := addSettings(cmd, "data", "files")
 	cmd.Args = func(_ *cobra.Command, args []string) (err error) {
 		if err := noArgs(cmd, args); err != nil {
 			return err

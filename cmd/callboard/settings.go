@@ -43,7 +43,7 @@ const configVariable = "CALLBOARD_CONFIG"
 
 // clientSettings are those that say how clients reach a server, but for the secret.
 func clientSettings() []string {
-	return []string{"listen", "public-url", "data", "region", "account", "access-key-id", "dev", "dev-network"}
+	return []string{"listen", "public-url", "data", "files", "region", "account", "access-key-id", "dev", "dev-network"}
 }
 
 // givenSetting is the value that a setting has from a flag or a variable.
@@ -62,7 +62,7 @@ func givenSettings(cmd *cobra.Command) []string {
 	var args []string
 	add := func(name, variable string) {
 		if value, ok := givenSetting(cmd, name, variable); ok {
-			args = append(args, "--"+name+"="+value)
+			args = append(args, "--"+name+"="+server.Shown(value))
 		}
 	}
 	add("config", configVariable)

@@ -70,14 +70,19 @@ func (q *inquiry) authorize() error {
 	return err
 }
 
-// ask judges one action on one resource; the zero ARN is none in particular.
+// ask judges one operation on one resource; the zero ARN is none in particular.
 func (q *inquiry) ask(operation string, arn stage.ARN) error {
+	return q.judge("ivs:"+operation, arn)
+}
+
+// judge is ask for an action of any service.
+func (q *inquiry) judge(action string, arn stage.ARN) error {
 	by, none := &q.request.by, arn == stage.ARN{}
 	ours := none || arn.Account == by.Account
 	if by.Root && ours {
 		return nil
 	}
-	action, resource := "ivs:"+operation, "*"
+	resource := "*"
 	if !none {
 		resource = arn.String()
 	}

@@ -40,7 +40,8 @@ func ask(operation string, c stage.Caller, about ...string) question {
 const (
 	tokenVersion = 1
 	tokenHead    = 1 + 8
-	tokenLen     = tokenHead + 16
+	sealLen      = 16
+	tokenLen     = tokenHead + sealLen
 )
 
 // openPage turns the page of a request into one of the domain.
@@ -66,7 +67,7 @@ func (a *API) openPageOf(size int, p page, q question) (stage.Page, error) {
 	if err != nil || len(token) != tokenLen || token[0] != tokenVersion {
 		return stage.Page{}, errToken
 	}
-	if !hmac.Equal(token, a.signToken(token[:tokenHead:tokenHead], q)) {
+	if !hmac.Equal(token, a.appendSeal(token[:tokenHead:tokenHead], q)) {
 		return stage.Page{}, errToken
 	}
 	out.After = int64(binary.BigEndian.Uint64(token[1:]))
@@ -88,18 +89,19 @@ func (a *API) nextToken(position int64, q question) string {
 		return ""
 	}
 	head := binary.BigEndian.AppendUint64([]byte{tokenVersion}, uint64(position))
-	return base64.RawURLEncoding.EncodeToString(a.signToken(head, q))
+	return base64.RawURLEncoding.EncodeToString(a.appendSeal(head, q))
 }
 
-// signToken appends the authentication code to the head of a token.
-func (a *API) signToken(head []byte, q question) []byte {
+// appendSeal appends the authentication code of a token's head, which is b, and
+// its question.
+func (a *API) appendSeal(b []byte, q question) []byte {
 	mac := hmac.New(sha256.New, a.o.PageKey)
-	mac.Write(head)
+	mac.Write(b)
 	for _, part := range q { // with its length, so that parts cannot flow into each other
 		mac.Write(binary.AppendUvarint(nil, uint64(len(part))))
 		mac.Write([]byte(part))
 	}
-	return mac.Sum(head)[:tokenLen]
+	return mac.Sum(b)[:len(b)+sealLen]
 }
 
 var errToken = invalid("Invalid nextToken")

@@ -94,22 +94,29 @@ func meantKey(key string) string {
 	return didYouMean(key, slices.Values(contextKeys), "")
 }
 
-func operationNames(yield func(string) bool) {
-	for _, o := range operations {
-		if !yield(o.name) {
-			return
+// operationNames are the operations of a service, none if it is of no concern here.
+func operationNames(service string) []string {
+	var names []string
+	for _, s := range services {
+		if s.name == service {
+			for _, o := range s.operations {
+				names = append(names, o.name)
+			}
 		}
 	}
+	return names
 }
 
 func (t *text) doubtAction() []doubt {
 	service, name, _ := strings.Cut(t.source, ":")
-	if !strings.EqualFold(service, "ivs") || len(t.operations()) > 0 {
+	service = strings.ToLower(service)
+	names := operationNames(service)
+	if names == nil || len(t.operations()) > 0 {
 		return nil
 	}
 	hint := ""
 	if !strings.ContainsAny(name, "*?") {
-		hint = didYouMean(name, operationNames, "ivs:")
+		hint = didYouMean(name, slices.Values(names), service+":")
 	}
 	return []doubt{{t.line, fmt.Sprintf("no action of this server matches %s%s", t.source, hint)}}
 }
@@ -117,9 +124,11 @@ func (t *text) doubtAction() []doubt {
 // operations are those that a pattern of actions matches.
 func (t *text) operations() []operation {
 	var all []operation
-	for _, o := range operations {
-		if glob(t.pattern, "ivs:"+strings.ToLower(o.name)) {
-			all = append(all, o)
+	for _, service := range services {
+		for _, o := range service.operations {
+			if glob(t.pattern, service.name+":"+strings.ToLower(o.name)) {
+				all = append(all, o)
+			}
 		}
 	}
 	return all

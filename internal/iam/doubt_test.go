@@ -103,7 +103,7 @@ func TestAnActionIsAboutAllResourcesOfItsType(t *testing.T) {
 func TestManagedPoliciesAllowWhatTheirNamesSay(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{
-		"IVSReadOnlyAccess":   {"ivs:GetStage", "ivs:ListTagsForResource"},
+		"IVSReadOnlyAccess":   {"ivs:GetStage", "ivs:ListTagsForResource", "callboard:GetStatus"},
 		"IVSFullAccess":       {"ivs:GetStage", "ivs:ListTagsForResource", "ivs:DeleteStage", "ivs:TagResource"},
 		"CallboardFullAccess": {"ivs:GetStage", "ivs:ListTagsForResource", "ivs:DeleteStage", "ivs:TagResource", "callboard:GetStatus"},
 	}

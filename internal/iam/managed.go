@@ -10,7 +10,8 @@ import (
 const managedARN = "arn:aws:iam::aws:policy/"
 
 // managed are the policies that need not be written. IVSReadOnlyAccess and
-// IVSFullAccess are named as in AWS and say of this service what they say there.
+// IVSFullAccess are named as in AWS and say of this service what they say there;
+// who may read everything may read it at Callboard's own API as well.
 var managed = map[string]struct{ about, document string }{
 	"IVSReadOnlyAccess": {"see everything, change nothing", `{
   "Version": "2012-10-17",
@@ -18,7 +19,7 @@ var managed = map[string]struct{ about, document string }{
     {
       "Sid": "Read",
       "Effect": "Allow",
-      "Action": ["ivs:Get*", "ivs:List*"],
+      "Action": ["ivs:Get*", "ivs:List*", "callboard:Get*", "callboard:Watch*"],
       "Resource": "*"
     }
   ]

@@ -66,12 +66,28 @@ var operations = []operation{
 	{"UpdateStage", []string{"stage"}},
 }
 
+// ownOperations are those of Callboard's own API; "callboard:" and the name make an
+// action.
+var ownOperations = []operation{
+	{"GetSession", []string{"stage"}},
+	{"WatchSession", []string{"stage"}},
+	{"WatchStage", []string{"stage"}},
+}
+
+// services are what stands before the colon of an action, with what follows it.
+var services = []struct {
+	name       string
+	operations []operation
+}{{"ivs", operations}, {"callboard", ownOperations}}
+
 // ResourceOf is what an action is about when no particular resource is meant: all
 // of a type, as an ARN, or "*". Creating is authorised against the same.
 func ResourceOf(action, region, account string) string {
-	for _, o := range operations {
-		if strings.EqualFold(action, "ivs:"+o.name) && len(o.about) < len(taggable) && o.about[0] != "" {
-			return allOf(o.about[0], region, account)
+	for _, service := range services {
+		for _, o := range service.operations {
+			if strings.EqualFold(action, service.name+":"+o.name) && len(o.about) < len(taggable) && o.about[0] != "" {
+				return allOf(o.about[0], region, account)
+			}
 		}
 	}
 	return "*"

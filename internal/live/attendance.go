@@ -52,6 +52,9 @@ func (p *participant) attend(ctx context.Context, admission stage.Admission, c s
 	if p.shut {
 		return nil, errClosed
 	}
+	if err := p.mustHold(ctx); err != nil {
+		return nil, err
+	}
 	if err := p.join(ctx, admission, c); err != nil {
 		return nil, err
 	}

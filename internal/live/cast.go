@@ -6,14 +6,16 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"callboard/internal/sfu"
 )
 
 // cast is the people who are live on one stage, and what they may see of each other.
 type cast struct {
-	limit   int // up to how many people those who do not publish are shown
-	members int // guarded by Floor.mu; people lags behind it a little
+	limit   int             // up to how many people those who do not publish are shown
+	members int             // guarded by Floor.mu; people lags behind it a little
+	note    func(id string) // told when somebody whom this process holds has changed; quick
 
 	mu         sync.Mutex
 	people     map[string]*person
@@ -25,39 +27,57 @@ type cast struct {
 // person is one of a cast. Its fields are guarded by the cast's lock.
 type person struct {
 	cast        *cast
+	home        string // the process that holds them, if it is another one
 	public      Person
-	publication *sfu.Publication // nil while not publishing
-	followers   map[*Media]struct{}
+	publication *sfu.Publication // nil while not publishing, and for others' people
+	followers   map[*reception]struct{}
 	looker      *Attendance // who is told about changes; nil without a socket
 	gone        bool
 }
 
-func newCast(limit int, version int64) *cast {
+func newCast(limit int, version int64, note func(id string)) *cast {
 	return &cast{
 		limit:      limit,
 		version:    version,
+		note:       note,
 		people:     make(map[string]*person),
 		publishing: make(map[string]*person),
 	}
 }
 
-func (c *cast) add(public Person) *person {
+// add takes a participant of this process in; instead tells of the same one in
+// another process, whose leaving there is still to be heard of.
+func (c *cast) add(public Person) (who, instead *person) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	who := &person{cast: c, public: public, followers: make(map[*Media]struct{})}
-	c.people[public.ID] = who
-	c.changed(who, len(c.people) <= c.limit+1)
-	return who
+	who = &person{cast: c, public: public, followers: make(map[*reception]struct{})}
+	return who, c.put(who)
+}
+
+// put has who stand for its id, in the place of the one it gives. The lock is held.
+func (c *cast) put(who *person) (instead *person) {
+	id := who.public.ID
+	instead = c.people[id]
+	if instead != nil {
+		delete(c.publishing, id)
+	}
+	c.people[id] = who
+	if who.public.Publishing {
+		c.publishing[id] = who
+	}
+	c.changed(who, instead != nil || who.public.Publishing || len(c.people) <= c.limit+1)
+	return instead
 }
 
 // remove takes who out and gives the last version.
 func (c *cast) remove(who *person) int64 {
 	c.mu.Lock()
-	published := who.publication != nil
 	who.gone, who.publication = true, nil
-	delete(c.people, who.public.ID)
-	delete(c.publishing, who.public.ID)
-	c.changed(who, published || len(c.people) <= c.limit)
+	if c.people[who.public.ID] == who {
+		delete(c.people, who.public.ID)
+		delete(c.publishing, who.public.ID)
+	}
+	c.changed(who, who.public.Publishing || len(c.people) <= c.limit)
 	version := c.version
 	c.mu.Unlock()
 	who.tellFollowers()
@@ -74,6 +94,9 @@ func (c *cast) watch(who *person, a *Attendance) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	who.looker = a
+	if a != nil { // who comes from another process has seen that one's numbers
+		c.version = max(c.version, time.Now().UnixMilli())
+	}
 }
 
 func (c *cast) unwatch(who *person) { c.watch(who, nil) }
@@ -82,6 +105,9 @@ func (c *cast) unwatch(who *person) { c.watch(who, nil) }
 // or who alone if others do not get to see it. The lock is held.
 func (c *cast) changed(who *person, others bool) {
 	c.version++
+	if who.home == "" {
+		c.note(who.public.ID)
+	}
 	if !others {
 		who.wake()
 		return
@@ -100,7 +126,7 @@ func (p *person) wake() {
 
 // shown tells whether others get to see who. The lock is held.
 func (c *cast) shown(who *person) bool {
-	return who.publication != nil || len(c.people) <= c.limit
+	return who.public.Publishing || len(c.people) <= c.limit
 }
 
 // state is what who sees.
@@ -176,17 +202,17 @@ func (p *person) source() (publication *sfu.Publication, gone bool) {
 	return p.publication, p.gone
 }
 
-// follow has m told of every change of source that comes after.
-func (p *person) follow(m *Media) {
+// follow has r told of every change of source that comes after.
+func (p *person) follow(r *reception) {
 	p.cast.mu.Lock()
 	defer p.cast.mu.Unlock()
-	p.followers[m] = struct{}{}
+	p.followers[r] = struct{}{}
 }
 
-func (p *person) unfollow(m *Media) {
+func (p *person) unfollow(r *reception) {
 	p.cast.mu.Lock()
 	defer p.cast.mu.Unlock()
-	delete(p.followers, m)
+	delete(p.followers, r)
 }
 
 // tellFollowers has every subscriber look at p again.
@@ -194,7 +220,7 @@ func (p *person) tellFollowers() {
 	p.cast.mu.Lock()
 	followers := slices.Collect(maps.Keys(p.followers))
 	p.cast.mu.Unlock()
-	for _, m := range followers {
-		m.owner.post(func() { m.owner.follow(m) })
+	for _, r := range followers {
+		r.post(r.follow)
 	}
 }

@@ -20,6 +20,7 @@ type Options struct {
 	Register *stage.Register
 	Engine   *sfu.Engine
 	Log      *slog.Logger // nil logs nothing
+	Others   Others       // nil if there can be none
 
 	// Quotas bound who publishes and subscribes at once; the others are not the floor's.
 	Quotas stage.Quotas
@@ -76,7 +77,10 @@ type Floor struct {
 	people  map[key]*participant
 	casts   map[stage.ARN]*cast
 	media   map[string]*Media
-	highest int64 // the last version of any cast that is no more
+	visits  map[*Visit]struct{}
+	watches map[*Watch]struct{}
+	watched atomic.Int32 // how many watches; not guarded
+	highest int64        // the last version of any cast that is no more
 }
 
 var _ stage.Floor = (*Floor)(nil)
@@ -88,8 +92,11 @@ func Open(o Options) *Floor {
 		people:  make(map[key]*participant),
 		casts:   make(map[stage.ARN]*cast),
 		media:   make(map[string]*Media),
-		tally:   tally{counts: make(map[share]int)},
+		visits:  make(map[*Visit]struct{}),
+		watches: make(map[*Watch]struct{}),
+		tally:   tally{counts: make(map[share]int), others: make(map[string]map[share]int)},
 	}
+	f.tally.note = func(s share) { f.eachWatch(func(w *Watch) { w.markShare(s) }) }
 	f.facts, f.giveUp = context.WithCancel(context.Background())
 	return f
 }
@@ -125,6 +132,7 @@ func (f *Floor) farewell() error {
 	if err != nil {
 		err = fmt.Errorf("recording that everybody left: %w", err)
 	}
+	f.endVisits()
 	f.giveUp()
 	f.actors.Wait()
 	return err
@@ -182,11 +190,16 @@ type Stats struct {
 	Sockets       int
 	Publications  int // with DTLS up
 	Subscriptions int // with DTLS up
+	Visits        int // subscriptions of participants whom other processes hold
 }
 
 // Stats counts who is here.
 func (f *Floor) Stats() Stats {
+	f.mu.Lock()
+	visits := len(f.visits)
+	f.mu.Unlock()
 	return Stats{
+		Visits:        visits,
 		Participants:  int(f.count.participants.Load()),
 		Sockets:       int(f.count.sockets.Load()),
 		Publications:  int(f.count.publications.Load()),

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"callboard/internal/sfu"
@@ -27,12 +28,8 @@ type Media struct {
 	ended   bool
 	seated  bool // the quotas count it
 
-	publication  *sfu.Publication  // of a publication
-	subscription *sfu.Subscription // of a subscription, as are all below
-	publisher    *person
-	source       *sfu.Publication // attached to; nil while the publisher does not publish
-	waits        int              // how often it has waited for the publisher
-	hold         *time.Timer      // ends the latest wait
+	publication *sfu.Publication // of a publication
+	receiver    Receiver         // of a subscription
 }
 
 // peer is what publications and subscriptions have in common.
@@ -82,13 +79,31 @@ func (m *Media) notify() sfu.Notify {
 
 func (p *participant) newMedia(a stage.Admission, c stage.Client, target string) *Media {
 	return &Media{
-		id:        unguessable(),
+		id:        p.floor.mediaID(),
 		owner:     p,
 		target:    target,
 		number:    p.number(),
 		admission: a,
 		client:    c,
 	}
+}
+
+// mediaID names a new media session. Where there are several processes the name
+// begins with the one that has it.
+func (f *Floor) mediaID() string {
+	if process := f.Register.Process(); process != "" {
+		return process + "." + unguessable()
+	}
+	return unguessable()
+}
+
+// ProcessOf tells which process has the media session of this name, as far as the name says.
+func ProcessOf(mediaID string) string {
+	process, _, several := strings.Cut(mediaID, ".")
+	if !several {
+		return ""
+	}
+	return process
 }
 
 // number gives legs their age.
@@ -153,8 +168,8 @@ func (p *participant) enliven(m *Media) {
 	if m.ended {
 		return
 	}
-	if m.subscription != nil {
-		m.subscription.Start()
+	if m.receiver != nil {
+		m.receiver.Start()
 	}
 	if m.flows {
 		p.flowing(m)
@@ -199,10 +214,6 @@ func (m *Media) end() {
 		m.gauge().Add(-1)
 	}
 	m.peer.Close()
-	m.stopHolding()
-	if m.publisher != nil {
-		m.publisher.unfollow(m)
-	}
 	delete(m.owner.media, m)
 	m.owner.vacate(m)
 	m.owner.floor.unlist(m)

@@ -30,6 +30,8 @@ type participant struct {
 	shut   bool           // lets no leg in any more
 	claims []claim        // of sockets that were replaced, oldest first, until the window closes
 	newest uint64         // number of the latest socket, which opened the window
+
+	claimed string // this process's id while the seat is known to be its
 }
 
 func newParticipant(f *Floor, k key) *participant {
@@ -48,8 +50,11 @@ func (p *participant) run() {
 		for _, fn := range p.mail.take() {
 			fn()
 		}
-		if p.socket == nil && len(p.media) == 0 && p.floor.retire(p) {
-			return // what is posted from now on concerns legs that have ended
+		if p.socket == nil && len(p.media) == 0 {
+			p.giveUp()
+			if p.floor.retire(p) {
+				return // what is posted from now on concerns legs that have ended
+			}
 		}
 		<-p.mail.wake
 	}
@@ -130,6 +135,11 @@ func (p *participant) record(facts ...stage.Fact) {
 	for pause := firstPause; ; pause = longer(pause) {
 		err := p.floor.Register.Record(p.floor.facts, *p.entry, facts...)
 		if err == nil {
+			return
+		}
+		if errors.Is(err, stage.ErrNotHeld) {
+			p.log.Warn("another process has taken over, so everything ends here", "facts", len(facts))
+			p.post(func() { p.endAll(stage.ReasonUnknown, "") })
 			return
 		}
 		p.log.Error("facts could not be recorded", "facts", len(facts), "error", err)
@@ -233,7 +243,7 @@ func (p *participant) settle(ended []*Media) {
 		p.floor.hide(p.key.stage, p.self)
 		p.floor.count.participants.Add(-1)
 		p.log.Info("participant left", "session", p.entry.SessionID)
-		p.entry, p.self = nil, nil
+		p.entry, p.self, p.claimed = nil, nil, ""
 	} else if unpublished {
 		p.self.unpublish()
 	}

@@ -37,6 +37,9 @@ func (f *Floor) negotiate(ctx context.Context, a stage.Admission, answerTo func(
 			answer.err = errClosed
 			return
 		}
+		if answer.err = p.mustHold(ctx); answer.err != nil {
+			return
+		}
 		answer.media, answer.sdp, answer.err = p.survive(answerTo)
 	})
 	if err != nil {
@@ -105,6 +108,11 @@ func (p *participant) refuseOffer(a stage.Admission, attempt stage.Fact, err err
 		}
 		return &stage.Error{Kind: stage.Invalid, Message: problem.Message, Err: problem}
 	}
+	return engineTrouble(err)
+}
+
+// engineTrouble says what an error of the engine that is not about the offer means to the caller.
+func engineTrouble(err error) error {
 	if errors.Is(err, sfu.ErrTooMany) || errors.Is(err, sfu.ErrClosed) {
 		return &stage.Error{Kind: stage.Quota, Code: stage.CodeStageAtCapacity, Message: "The server takes no more media at the moment", Err: err}
 	}

@@ -19,8 +19,11 @@ const (
 // leg counts from its offer on, connected or not, or a crowd that comes at
 // once would all get in.
 type tally struct {
+	note func(share) // told of every count that has changed; quick
+
 	mu     sync.Mutex
-	counts map[share]int // none is 0
+	counts map[share]int            // none is 0
+	others map[string]map[share]int // what other processes have told, by process
 }
 
 // share is what a quota is counted for: the stage is empty for those of a region.
@@ -35,15 +38,26 @@ func (t *tally) take(demands []stage.Demand) bool {
 	defer t.mu.Unlock()
 	granted := true
 	for i := range demands {
-		demands[i].Had = t.counts[shareOf(demands[i])]
+		demands[i].Had = t.had(shareOf(demands[i]))
 		granted = granted && !demands[i].Refused()
 	}
 	if granted {
 		for _, d := range demands {
 			t.counts[shareOf(d)]++
+			t.note(shareOf(d))
 		}
 	}
 	return granted
+}
+
+// had counts in all processes; how it stands in others is known here a moment
+// later. The lock is held.
+func (t *tally) had(s share) int {
+	n := t.counts[s]
+	for _, counts := range t.others {
+		n += counts[s]
+	}
+	return n
 }
 
 // give takes back what take has counted.
@@ -55,6 +69,7 @@ func (t *tally) give(demands []stage.Demand) {
 		if t.counts[s]--; t.counts[s] == 0 {
 			delete(t.counts, s)
 		}
+		t.note(s)
 	}
 }
 

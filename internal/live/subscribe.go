@@ -2,9 +2,9 @@ package live
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"callboard/internal/sfu"
 	"callboard/internal/stage"
@@ -17,75 +17,141 @@ import (
 // NotFound, one who does not publish at the moment is Conflict.
 func (f *Floor) Subscribe(ctx context.Context, a stage.Admission, c stage.Client, publisher, offer string, o sfu.SubscribeOptions) (*Media, string, error) {
 	o.StreamID = publisher
+	w := Wish{Stage: a.Stage, Publisher: publisher, Offer: offer, Options: o}
 	return f.negotiate(ctx, a, func(p *participant) (*Media, string, error) {
-		return p.subscribe(ctx, a, c, publisher, offer, o)
+		return p.subscribe(ctx, a, c, w)
 	})
 }
 
-func (p *participant) subscribe(ctx context.Context, a stage.Admission, c stage.Client, publisher, offer string, o sfu.SubscribeOptions) (*Media, string, error) {
-	who, source, err := p.lookUp(a, publisher)
-	if err != nil {
+func (p *participant) subscribe(ctx context.Context, a stage.Admission, c stage.Client, w Wish) (*Media, string, error) {
+	if err := p.checkWish(a, w.Publisher); err != nil {
 		return nil, "", err
 	}
-	m := p.newMedia(a, c, publisher)
+	receive, err := p.lookUp(ctx, w)
+	if err != nil {
+		return nil, "", p.refuseWish(a, w.Publisher, err)
+	}
+	if err := p.checkWatching(a, w.Publisher); err != nil {
+		return nil, "", err
+	}
+	m := p.newMedia(a, c, w.Publisher)
 	if err := p.seat(m); err != nil {
-		p.recordError(a, stage.Fact{Name: stage.SubscribeError, Remote: publisher, Error: stage.QuotaExceeded})
+		p.recordError(a, stage.Fact{Name: stage.SubscribeError, Remote: w.Publisher, Error: stage.QuotaExceeded})
 		return nil, "", err
 	}
 	defer p.release(m)
-	subscription, answer, err := p.floor.Engine.Subscribe(ctx, offer, source, o, m.notify())
+	answer, err := receive(ctx, m)
 	if err != nil {
-		return nil, "", p.refuseOffer(a, stage.Fact{Name: stage.SubscribeError, Remote: publisher}, err)
+		return nil, "", p.refuseWish(a, w.Publisher, err)
 	}
-	m.subscription, m.peer = subscription, subscription
-	m.publisher, m.source = who, source
-	who.follow(m)
+	m.peer = m.receiver
 	p.take(m)
-	p.follow(m) // the publisher may have changed its mind meanwhile
+	if r, ok := m.receiver.(*reception); ok {
+		r.begin()
+	}
 	if m.ended {
-		return nil, "", p.publisherNotFound(a, publisher)
+		return nil, "", p.refuseWish(a, w.Publisher, notHere(w.Publisher))
 	}
 	return m, answer, nil
 }
 
-// lookUp finds the publication to subscribe to, if a may.
-func (p *participant) lookUp(a stage.Admission, publisher string) (*person, *sfu.Publication, error) {
-	attempt := stage.Fact{Name: stage.SubscribeError, Remote: publisher}
-	if !a.MaySubscribe {
-		attempt.Error = stage.InsufficientCapabilities
-		p.recordError(a, attempt)
-		return nil, nil, notAllowed("subscribe")
+// checkWish refuses what needs no look at the publisher.
+func (p *participant) checkWish(a stage.Admission, publisher string) error {
+	switch {
+	case !a.MaySubscribe:
+		p.recordError(a, stage.Fact{Name: stage.SubscribeError, Remote: publisher, Error: stage.InsufficientCapabilities})
+		return notAllowed("subscribe")
+	case publisher == a.ParticipantID:
+		return &stage.Error{Kind: stage.Invalid, Message: "A participant cannot subscribe to itself"}
+	case !plausible(publisher):
+		return notHere(publisher)
 	}
-	if publisher == a.ParticipantID {
-		return nil, nil, &stage.Error{Kind: stage.Invalid, Message: "A participant cannot subscribe to itself"}
+	return nil
+}
+
+func (p *participant) checkWatching(a stage.Admission, publisher string) error {
+	if p.watching(publisher) < p.floor.MaxSubscriptions {
+		return nil
 	}
-	if !plausible(publisher) {
-		return nil, nil, notHere(publisher)
+	p.recordError(a, stage.Fact{Name: stage.SubscribeError, Remote: publisher, Error: stage.QuotaExceeded})
+	return &stage.Error{Kind: stage.Quota, Code: stage.CodeStageAtCapacity, Message: fmt.Sprintf("At most %d subscriptions are allowed at a time", p.floor.MaxSubscriptions)}
+}
+
+// lookUp finds the publisher and gives the way to receive from it: of this
+// process's engine, or of the process that holds it.
+func (p *participant) lookUp(ctx context.Context, w Wish) (func(context.Context, *Media) (string, error), error) {
+	home, err := p.floor.elsewhere(ctx, w.Stage, w.Publisher)
+	if err != nil {
+		return nil, err
 	}
-	who := p.floor.person(p.key.stage, publisher)
-	if who == nil && p.floor.arriving(p.key.stage, publisher) {
-		return nil, nil, notPublishing(publisher)
+	if home != nil {
+		return func(ctx context.Context, m *Media) (answer string, err error) {
+			m.receiver, answer, err = p.floor.Others.Subscribe(ctx, *home, w, m.notify())
+			return answer, err
+		}, nil
 	}
-	if who == nil {
-		return nil, nil, p.publisherNotFound(a, publisher)
+	who, source, err := p.floor.publisher(w)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, m *Media) (string, error) {
+		r, answer, err := p.floor.receive(ctx, who, source, w, m.notify())
+		if err != nil {
+			return "", err
+		}
+		r.post, r.end = p.post, func(err error) { p.lostSource(m, err) }
+		m.receiver = r
+		return answer, nil
+	}, nil
+}
+
+// lostSource: the subscription cannot go on with what its publisher does now.
+func (p *participant) lostSource(m *Media, err error) {
+	if err != nil {
+		p.log.Info("a subscription cannot go on with the new publication", "publisher", m.target, "error", err)
+	}
+	p.endMedia(m)
+}
+
+// publisher finds what somebody here publishes.
+func (f *Floor) publisher(w Wish) (*person, *sfu.Publication, error) {
+	who := f.person(w.Stage, w.Publisher)
+	if who == nil && f.arriving(w.Stage, w.Publisher) {
+		return nil, nil, notPublishing(w.Publisher)
+	}
+	if who == nil || who.home != "" { // elsewhere, the facts say, it is no more
+		return nil, nil, notHere(w.Publisher)
 	}
 	source, gone := who.source()
 	switch {
 	case gone:
-		return nil, nil, p.publisherNotFound(a, publisher)
+		return nil, nil, notHere(w.Publisher)
 	case source == nil:
-		return nil, nil, notPublishing(publisher)
-	case p.watching(publisher) >= p.floor.MaxSubscriptions:
-		attempt.Error = stage.QuotaExceeded
-		p.recordError(a, attempt)
-		return nil, nil, &stage.Error{Kind: stage.Quota, Code: stage.CodeStageAtCapacity, Message: fmt.Sprintf("At most %d subscriptions are allowed at a time", p.floor.MaxSubscriptions)}
+		return nil, nil, notPublishing(w.Publisher)
 	}
 	return who, source, nil
 }
 
-func (p *participant) publisherNotFound(a stage.Admission, publisher string) error {
-	p.recordError(a, stage.Fact{Name: stage.SubscribeError, Remote: publisher, Error: stage.PublisherNotFound})
-	return notHere(publisher)
+// receive has the engine answer a wish; post, end and begin of the result are for the caller.
+func (f *Floor) receive(ctx context.Context, who *person, source *sfu.Publication, w Wish, n sfu.Notify) (*reception, string, error) {
+	s, answer, err := f.Engine.Subscribe(ctx, w.Offer, source, w.Options, n)
+	if err != nil {
+		return nil, "", err
+	}
+	return &reception{Subscription: s, publisher: who, source: source, patience: f.Hold}, answer, nil
+}
+
+// refuseWish is refuseOffer for a subscription; that there is no such publisher is recorded, too.
+func (p *participant) refuseWish(a stage.Admission, publisher string, err error) error {
+	attempt := stage.Fact{Name: stage.SubscribeError, Remote: publisher}
+	if _, offer := errors.AsType[*sfu.OfferError](err); !offer && stage.KindOf(err) != stage.Internal {
+		if stage.KindOf(err) == stage.NotFound {
+			attempt.Error = stage.PublisherNotFound
+			p.recordError(a, attempt)
+		}
+		return err
+	}
+	return p.refuseOffer(a, attempt, err)
 }
 
 func notPublishing(publisher string) error {
@@ -113,48 +179,4 @@ func (p *participant) watching(except string) int {
 		}
 	}
 	return n
-}
-
-// follow makes a subscription agree with what its publisher does now.
-func (p *participant) follow(m *Media) {
-	if m.ended {
-		return
-	}
-	source, gone := m.publisher.source()
-	switch {
-	case gone:
-		p.endMedia(m)
-	case source == m.source:
-	case source == nil:
-		m.source = nil
-		m.subscription.Detach()
-		p.holdOn(m)
-	default:
-		m.stopHolding()
-		m.source = source
-		if err := m.subscription.Attach(source); err != nil {
-			p.log.Info("a subscription cannot go on with the new publication", "publisher", m.target, "error", err)
-			p.endMedia(m)
-		}
-	}
-}
-
-// holdOn ends a subscription if its publisher does not publish again soon.
-func (p *participant) holdOn(m *Media) {
-	m.waits++
-	wait := m.waits
-	m.hold = time.AfterFunc(p.floor.Hold, func() {
-		p.post(func() {
-			if !m.ended && m.source == nil && m.waits == wait {
-				p.endMedia(m)
-			}
-		})
-	})
-}
-
-func (m *Media) stopHolding() {
-	if m.hold != nil {
-		m.hold.Stop()
-		m.hold = nil
-	}
 }

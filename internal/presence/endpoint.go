@@ -21,6 +21,10 @@ type Options struct {
 	Floor    *live.Floor
 	Log      *slog.Logger // nil logs nothing
 
+	// PassOn has another process answer, false if it is not there. nil if there
+	// can be no other.
+	PassOn func(w http.ResponseWriter, r *http.Request, process string) bool
+
 	// Prefix is the path under which requests arrive, such as "/events".
 	Prefix string
 	// PingEvery is the pause between pings; 5 s by default.
@@ -103,6 +107,14 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	hello := readHandshake(r.Header)
 	admission, err := e.admit(r.Context(), hello.jwt, topic)
+	arrived := func() {}
+	if err == nil {
+		var passedOn bool
+		if passedOn, arrived, err = e.bringHome(w, r, admission); passedOn {
+			return
+		}
+	}
+	defer arrived()
 	if err != nil && !hello.ours {
 		e.refuse(w, r, err)
 		return
@@ -122,17 +134,30 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.turnAway(conn, err)
 		return
 	}
-	e.attend(conn, heard, r, admission)
-}
-
-func (e *Endpoint) attend(conn *websocket.Conn, heard *pulse, r *http.Request, admission stage.Admission) {
 	client := live.ClientOf(r.UserAgent(), r.Header.Get("X-Stages-Sdk"), r.Header.Get("X-Stages-Platform"))
 	seat, err := e.Floor.Attend(e.cut, admission, client)
+	arrived()
 	if err != nil {
 		e.turnAway(conn, err)
 		return
 	}
 	newSocket(e, conn, heard, seat).serve(e.cut)
+}
+
+// bringHome has the participant's home answer if that is another process. If
+// not, the participant stays here until arrived is called, which it may be more than once.
+func (e *Endpoint) bringHome(w http.ResponseWriter, r *http.Request, a stage.Admission) (passedOn bool, arrived func(), err error) {
+	elsewhere, done, err := e.Floor.Home(r.Context(), a)
+	if err != nil {
+		return false, func() {}, err
+	}
+	if elsewhere == nil {
+		return false, done, nil
+	}
+	if e.PassOn(w, r, elsewhere.ID) {
+		return true, done, nil
+	}
+	return false, done, stage.ErrNotHeld
 }
 
 // admit verifies the token and that it is for the stage that the address names, if it names one.

@@ -28,9 +28,11 @@ type Config struct {
 	Listen    string       // HTTP address: API, WHIP, WHEP, presence, health and metrics
 	Media     string       // UDP address of all media
 	PublicURL string       // URL under which clients reach Listen; "" derives it from Listen
+	PeerURL   string       // URL under which other servers on the same database reach Listen; "" derives it from Listen
 	MediaIPs  []netip.Addr // addresses announced for media; none announces those of the socket
 
-	Data    string   // directory of the facts and the credentials, or Memory
+	Data    string   // directory of the facts and the credentials, the URL of a database for the facts, or Memory
+	Files   string   // directory of the credentials where Data is a URL
 	Region  string   // region that env, demo and derived ARNs use
 	Regions []string // regions that requests may name; none lets them name any
 	Account string   // 12-digit account of the credentials
@@ -67,6 +69,7 @@ func Default() Config {
 		Listen:      "127.0.0.1:7480",
 		Media:       "127.0.0.1:7481",
 		Data:        "./callboard-data",
+		Files:       "./callboard-data",
 		Region:      "us-east-1",
 		Account:     "000000000000",
 		Linger:      120 * time.Second,
@@ -107,7 +110,7 @@ func (c *Config) checkDev() error {
 	case c.RandSeed != nil && !c.Dev:
 		return fmt.Errorf("rand-seed makes ids that can be foretold, so it needs dev")
 	case c.RandSeed != nil && c.Data != Memory:
-		return fmt.Errorf("rand-seed makes the same ids at each start, so data must be memory:, not %s, where those of the last start still are", c.Data)
+		return fmt.Errorf("rand-seed makes the same ids at each start, so data must be memory:, not %s, where those of the last start still are", store.Redacted(c.Data))
 	case c.Dev && !c.DevNetwork && (!loopback(c.Listen) || !loopback(c.Media)):
 		return fmt.Errorf("dev accepts any credentials, so listen (%s) and media (%s) must both be loopback addresses such as 127.0.0.1:7480; in a container whose ports only its owner reaches, set dev-network", c.Listen, c.Media)
 	}
@@ -170,12 +173,37 @@ func reachable(listen string) string {
 	return listen
 }
 
+// Directory is where the files are that are not facts: credentials, access
+// keys, and of a file that keeps the facts itself; "" when everything is kept in memory.
+func (c *Config) Directory() string {
+	switch {
+	case c.Data == Memory:
+		return ""
+	case store.IsURL(c.Data):
+		return c.Files
+	default:
+		return c.Data
+	}
+}
+
+// Shown is the value of a setting as it may be shown: the URL of a database
+// without what is secret in it.
+func Shown(value string) string { return store.Redacted(value) }
+
+// Facts is what [callboard/internal/store.Open] is to open.
+func (c *Config) Facts() string {
+	if c.Data == Memory || store.IsURL(c.Data) {
+		return c.Data
+	}
+	return filepath.Join(c.Data, "callboard.db")
+}
+
 // KeysPath is the file of the access keys, "" when everything is kept in memory.
 func (c *Config) KeysPath() string {
 	if c.Data == Memory {
 		return ""
 	}
-	return filepath.Join(c.Data, "keys.json")
+	return filepath.Join(c.Directory(), "keys.json")
 }
 
 // endpoints derives what tokens and stages say from the public URL.

@@ -28,7 +28,7 @@ func (c *Config) Credentials() (pair Credentials, made bool, err error) {
 	case c.Data == Memory:
 		return newCredentials(), true, nil
 	}
-	return keptCredentials(c.Data)
+	return keptCredentials(c.Directory())
 }
 
 // RootKeyID is the access key id of the pair that [Config.Credentials] gives, as
@@ -40,7 +40,7 @@ func (c *Config) RootKeyID() (id string, ok bool) {
 	if c.Data == Memory {
 		return "", false
 	}
-	kept, err := readCredentials(filepath.Join(c.Data, "credentials.json"))
+	kept, err := readCredentials(filepath.Join(c.Directory(), "credentials.json"))
 	return kept.AccessKeyID, err == nil
 }
 

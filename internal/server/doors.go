@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"callboard/internal/api"
+	"callboard/internal/desk"
 	"callboard/internal/presence"
 	"callboard/internal/whip"
 )
@@ -42,29 +43,36 @@ func (s *Server) doors(ctx context.Context) (*doors, error) {
 		return nil, err
 	}
 	base := s.public.Path
-	rehearsals := http.Handler(nil)
-	if s.cfg.Dev {
-		rehearsals = http.StripPrefix(rehearsalPath, s.guard(s.rehearsals()))
+	own := map[string]http.Handler{
+		"/healthz": http.HandlerFunc(s.healthy),
+		"/readyz":  s.guard(http.HandlerFunc(s.ready)),
+		"/metrics": s.guard(s.metrics.page()),
 	}
-	s.presence = presence.New(presence.Options{Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/events"})
-	return &doors{
+	if s.cfg.Dev {
+		rehearsals := http.StripPrefix(rehearsalPath, s.guard(s.rehearsals()))
+		for _, name := range [...]string{"clock", "reset", "seed"} {
+			own[rehearsalPath+name] = rehearsals
+		}
+	}
+	plain := s.newAPI("", pageKey)
+	s.desk = desk.New(desk.Options{Service: s.service, API: plain, Log: s.log, BasePath: base})
+	s.presence = presence.New(presence.Options{Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/events", PassOn: s.passOn()})
+	d := &doors{
 		base: base,
-		own: map[string]http.Handler{
-			"/healthz": http.HandlerFunc(s.healthy),
-			"/readyz":  s.guard(http.HandlerFunc(s.ready)),
-			"/metrics": s.guard(s.metrics.page()),
-		},
+		own:  own,
 		whip: whip.New(whip.Options{
-			Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/whip", PublicPath: base + "/whip",
+			Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/whip", PublicPath: base + "/whip", PassOn: s.passOn(),
 		}),
 		presence: s.presence,
-		rehearse: rehearsals,
-		api:      s.newAPI("", pageKey),
-		baseAPI:  s.newAPI(base, pageKey),
-	}, nil
+		desk:     s.guard(s.desk),
+		api:      s.guard(plain),
+		baseAPI:  s.guard(s.newAPI(base, pageKey)),
+	}
+	s.openPeers(d)
+	return d, nil
 }
 
-func (s *Server) newAPI(base string, pageKey []byte) http.Handler {
+func (s *Server) newAPI(base string, pageKey []byte) *api.API {
 	o := api.Options{
 		Service:   s.service,
 		Verifier:  s.verifier(),
@@ -81,7 +89,7 @@ func (s *Server) newAPI(base string, pageKey []byte) http.Handler {
 	if s.followsHost() {
 		o.Endpoints = hostEndpoints
 	}
-	return s.guard(api.New(o))
+	return api.New(o)
 }
 
 // guard puts in front of a door, in a server that accepts any credentials, what
@@ -101,7 +109,8 @@ type doors struct {
 	own      map[string]http.Handler
 	whip     http.Handler
 	presence http.Handler
-	rehearse http.Handler // nil without dev
+	peers    http.Handler // nil unless there may be other processes
+	desk     http.Handler // takes the path as it came: it is a part of what clients sign
 	api      http.Handler // everything else
 	baseAPI  http.Handler // the same under base, which is a part of what clients sign
 }
@@ -114,6 +123,8 @@ func (d *doors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	door := d.door(path)
 	switch {
+	case door == nil && strings.HasPrefix(path, desk.Root+"/"):
+		d.desk.ServeHTTP(w, r)
 	case door == nil && based:
 		d.baseAPI.ServeHTTP(w, r)
 	case door == nil:
@@ -127,17 +138,25 @@ func (d *doors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // door gives the handler of a path below the base, nil for the API's.
 func (d *doors) door(path string) http.Handler {
+	if door := d.participants(path); door != nil {
+		return door
+	}
+	if d.peers != nil && strings.HasPrefix(path, "/peer/") {
+		return d.peers
+	}
+	if own, ok := d.own[path]; ok {
+		return own
+	}
+	return nil
+}
+
+// participants gives the door of participants that a path leads to, nil if none.
+func (d *doors) participants(path string) http.Handler {
 	switch first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/"); first {
 	case "whip":
 		return d.whip
 	case "events":
 		return d.presence
-	}
-	if own, ok := d.own[path]; ok {
-		return own
-	}
-	if strings.HasPrefix(path, rehearsalPath) {
-		return d.rehearse
 	}
 	return nil
 }

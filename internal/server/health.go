@@ -36,6 +36,10 @@ func (s *Server) unready(ctx context.Context) string {
 		s.log.Error("not ready: the media socket cannot be read")
 		return "media cannot be received"
 	}
+	if !s.register.Held(s.clock.Now()) {
+		s.log.Error("not ready: this process could not say for too long that it is alive")
+		return "other servers take this one for dead"
+	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	if err := s.store.View(ctx, s.probe); err != nil {

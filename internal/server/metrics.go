@@ -13,6 +13,7 @@ import (
 	"callboard/internal/quota"
 	"callboard/internal/sfu"
 	"callboard/internal/store"
+	"callboard/internal/troupe"
 )
 
 // metrics is what /metrics shows. Requests are counted as they are answered;
@@ -54,6 +55,7 @@ type counts struct {
 	floor live.Stats
 	media sfu.Stats
 	facts store.Stats
+	peers troupe.Stats
 }
 
 // probe is one number of a look.
@@ -84,12 +86,17 @@ func (p prober) Collect(out chan<- prometheus.Metric) {
 
 func probes(s *Server) prober {
 	return prober{
-		look: func() counts { return counts{s.floor.Stats(), s.engine.Stats(), s.store.Stats()} },
+		look: func() counts { return counts{s.floor.Stats(), s.engine.Stats(), s.store.Stats(), s.troupeStats()} },
 		probes: []probe{
 			gauge("callboard_participants", "Participants connected now.", func(c counts) float64 { return float64(c.floor.Participants) }),
 			gauge("callboard_presence_sockets", "Presence WebSockets open now.", func(c counts) float64 { return float64(c.floor.Sockets) }),
 			gauge("callboard_publications", "Publications with a media connection now.", func(c counts) float64 { return float64(c.floor.Publications) }),
 			gauge("callboard_subscriptions", "Subscriptions with a media connection now.", func(c counts) float64 { return float64(c.floor.Subscriptions) }),
+			gauge("callboard_visits", "Subscriptions served here for participants of other processes.", func(c counts) float64 { return float64(c.floor.Visits) }),
+			gauge("callboard_processes", "Servers alive on the same facts, this one included.", func(c counts) float64 { return float64(c.peers.Processes) }),
+			gauge("callboard_process_links", "Links to other servers, by which their people are known here.", func(c counts) float64 { return float64(c.peers.Links) }),
+			gauge("callboard_process_legs", "Subscriptions of participants here that other servers serve.", func(c counts) float64 { return float64(c.peers.Legs) }),
+			counter("callboard_process_requests_passed_total", "Participants' requests passed on to other servers.", func(c counts) float64 { return float64(c.peers.Passed) }),
 			gauge("callboard_media_peers", "Media connections now.", func(c counts) float64 { return float64(c.media.Peers) }),
 			gauge("callboard_media_peers_pending", "Media connections that are not up yet.", func(c counts) float64 { return float64(c.media.Pending) }),
 			counter("callboard_media_packets_in_total", "RTP packets received.", func(c counts) float64 { return float64(c.media.PacketsIn) }),

@@ -20,10 +20,13 @@ func (s *Server) Run(ctx context.Context) error {
 	floor, served := make(chan error, 1), make(chan error, 1)
 	s.gate.Lock() // operations wait for the seed, from the first on
 	go func() {
-		var metering sync.WaitGroup
-		metering.Go(func() { s.meter.Run(onFloor) })
+		var company sync.WaitGroup
+		company.Go(func() { s.meter.Run(onFloor) })
+		inTroupe, leave := context.WithCancel(context.WithoutCancel(ctx))
+		company.Go(func() { s.runTroupe(inTroupe) })
 		err := s.floor.Run(onFloor)
-		metering.Wait()
+		leave() // its people have left, and the others know
+		company.Wait()
 		floor <- err
 	}()
 	go func() { served <- s.http.Serve(s.listener) }()

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,6 +17,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"callboard/internal/api"
+	"callboard/internal/desk"
 	"callboard/internal/keyring"
 	"callboard/internal/live"
 	"callboard/internal/presence"
@@ -27,6 +27,7 @@ import (
 	"callboard/internal/sfu"
 	"callboard/internal/stage"
 	"callboard/internal/store"
+	"callboard/internal/troupe"
 )
 
 // maxConnections bounds the HTTP connections that are open at once. Those
@@ -50,7 +51,9 @@ type Server struct {
 	register *stage.Register
 	engine   *sfu.Engine
 	floor    *live.Floor
+	troupe   *troupe.Troupe // nil unless there may be other processes
 	presence *presence.Endpoint
+	desk     *desk.Desk
 	metrics  *metrics
 	http     *http.Server
 
@@ -81,7 +84,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, log: newLogger(&cfg)}
 	// Files that may be wrong come first: until they are read nothing is made.
-	steps := []func(context.Context) error{s.openSeed, s.openQuotas, s.openAccess, s.openListener, s.openStore, s.openStage, s.openFloor, s.openHTTP}
+	steps := []func(context.Context) error{s.openSeed, s.openQuotas, s.openAccess, s.openListener, s.openStore, s.openStage, s.openTroupe, s.recover, s.openFloor, s.openHTTP}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.close())
@@ -139,13 +142,9 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	if s.cfg.RandSeed != nil {
 		s.dice = rehearsal.NewDice(*s.cfg.RandSeed)
 	}
-	path := Memory
-	if s.cfg.Data != Memory {
-		path = filepath.Join(s.cfg.Data, "callboard.db")
-	}
-	s.store, err = store.Open(ctx, store.Options{Path: path, Now: s.clock.Now, Log: s.log, RollBytes: s.cfg.rollBytes()})
+	s.store, err = store.Open(ctx, store.Options{Path: s.cfg.Facts(), Now: s.clock.Now, Log: s.log, RollBytes: s.cfg.rollBytes()})
 	if err != nil {
-		return fmt.Errorf("data %s cannot be opened: %w", s.cfg.Data, err)
+		return fmt.Errorf("data %s cannot be opened: %w", store.Redacted(s.cfg.Data), err)
 	}
 	s.release = append(s.release, s.store.Close)
 	return nil
@@ -169,9 +168,11 @@ func (s *Server) openStage(ctx context.Context) (err error) {
 	if s.dice != nil {
 		o.Rand = s.dice
 	}
-	if s.service, s.register, err = stage.Open(ctx, o); err != nil {
-		return err
-	}
+	s.service, s.register, err = stage.Open(ctx, o)
+	return err
+}
+
+func (s *Server) recover(ctx context.Context) error {
 	if err := s.register.Recover(ctx); err != nil {
 		return fmt.Errorf("setting right what the last run left: %w", err)
 	}
@@ -195,9 +196,12 @@ func (s *Server) openFloor(ctx context.Context) error {
 	s.release = append(s.release, s.engine.Close)
 	s.floor = live.Open(live.Options{
 		Register: s.register, Engine: s.engine, Log: s.log, Farewell: s.cfg.ShutdownMax / 2,
-		Quotas: s.quotas.Quotas(), Demanded: s.meter.Demand,
+		Quotas: s.quotas.Quotas(), Demanded: s.meter.Demand, Others: s.others(),
 	})
 	s.service.UseFloor(s.floor)
+	if s.troupe != nil {
+		s.service.UseFloor(s.troupe)
+	}
 	return nil
 }
 

@@ -40,7 +40,7 @@ func (s *Server) sow(ctx context.Context) error {
 	return keepCrop(s.cropPath(), crop)
 }
 
-func (s *Server) cropPath() string { return filepath.Join(s.cfg.Data, "seed.json") }
+func (s *Server) cropPath() string { return filepath.Join(s.cfg.Directory(), "seed.json") }
 
 // forgetCrop drops what is known of the last sowing, when its facts are gone.
 func (s *Server) forgetCrop() error {

@@ -188,6 +188,16 @@ func (v *Verifier) checkSignature(r *http.Request, body []byte, a *authorization
 	return nil
 }
 
+// Standing tells whether the key of somebody whose request was good is good still.
+// The error is an [*Error].
+func (v *Verifier) Standing(who Identity) error {
+	if v.AnyCredentials {
+		return nil
+	}
+	_, err := v.key(&authorization{accessKeyID: who.AccessKeyID})
+	return err
+}
+
 // key finds the key that a request names. One without a session token expires as
 // temporary credentials do: AWS has no such keys, and the text tells whoever
 // holds it what is wrong.

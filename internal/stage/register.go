@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"errors"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,8 @@ type Register struct {
 	linger    time.Duration
 	serverKey *ecdsa.PublicKey
 	now       func() time.Time // the clock tokens are judged by
+	lease     time.Duration
+	self      atomic.Pointer[membership] // nil while alone on these facts
 }
 
 // Entry is one participant's presence in a session, given by [Register.Join]
@@ -39,10 +42,13 @@ type Fact struct {
 
 // Join marks the participant CONNECTED and appends JOINED, opening a session
 // if none is live. It fails like Admit when the stage went or the id was
-// barred since.
+// barred since, and with [ErrNotHeld] while another process holds the participant.
 func (r *Register) Join(ctx context.Context, a Admission, c Client) (e Entry, err error) {
 	err = r.store.Update(ctx, func(tx Tx) error {
 		if err := checkDoor(tx, a); err != nil {
+			return err
+		}
+		if err := r.hold(tx, a.Stage, a.ParticipantID); err != nil {
 			return err
 		}
 		if err := remember(tx, a); err != nil {
@@ -116,9 +122,12 @@ func connect(tx Tx, s *Session, p *Participant, a Admission, c Client) error {
 
 // Record appends facts in one transaction, in the given order. Left marks the
 // participant DISCONNECTED; facts about one who is not connected are dropped,
-// but for errors.
+// but for errors. It fails with [ErrNotHeld] if this process does not hold the participant any more.
 func (r *Register) Record(ctx context.Context, e Entry, facts ...Fact) error {
 	return r.store.Update(ctx, func(tx Tx) error {
+		if err := r.holds(tx, e.Stage, e.ParticipantID); err != nil {
+			return err
+		}
 		p, err := tx.Participant(e.Session, e.ParticipantID)
 		if err != nil {
 			return err
@@ -161,7 +170,7 @@ func (r *Register) record(tx Tx, e Entry, p *Participant, f Fact) error {
 	})
 }
 
-// depart counts one participant out of its session.
+// depart counts one participant out of its session and gives up its seat.
 func (r *Register) depart(tx Tx, e Entry) error {
 	s, err := tx.Session(e.Stage, e.SessionID)
 	if err != nil {
@@ -172,6 +181,11 @@ func (r *Register) depart(tx Tx, e Entry) error {
 		s.LastLeft = tx.Now()
 		s.settle(tx.Now(), r.linger)
 	}
+	if r.self.Load() != nil {
+		if err := tx.DeleteSeat(e.Stage, e.ParticipantID); err != nil {
+			return err
+		}
+	}
 	return tx.PutSession(&s)
 }
 
@@ -179,6 +193,9 @@ func (r *Register) depart(tx Tx, e Entry) error {
 // join; empty members change nothing.
 func (r *Register) Describe(ctx context.Context, e Entry, c Client) error {
 	return r.store.Update(ctx, func(tx Tx) error {
+		if err := r.holds(tx, e.Stage, e.ParticipantID); err != nil {
+			return err
+		}
 		p, err := tx.Participant(e.Session, e.ParticipantID)
 		if err != nil {
 			return err

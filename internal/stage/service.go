@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -47,6 +48,7 @@ type Options struct {
 	Now       func() time.Time // the clock tokens are issued and judged by; nil is time.Now
 	Rand      io.Reader        // every id is drawn from it, one at a time, but no secret; nil is crypto/rand
 	Log       *slog.Logger     // nil is silence
+	Lease     time.Duration    // see [Register.Enlist]; 0 is [DefaultLease]
 
 	// Probe finds out whether recordings can be written to a bucket. An
 	// [*Error] of kind NotFound or Denied is for the caller; anything else is
@@ -103,7 +105,11 @@ func Open(ctx context.Context, o Options) (*Service, *Register, error) {
 		return nil, nil, fmt.Errorf("token signing key: %w", err)
 	}
 	s.signer = signer{key: key, id: serverKeyID}
-	return s, &Register{lottery: s.lottery, store: o.Store, linger: o.Linger, serverKey: &key.PublicKey, now: o.Now}, nil
+	r := &Register{
+		lottery: s.lottery, store: o.Store, linger: o.Linger, serverKey: &key.PublicKey, now: o.Now,
+		lease: cmp.Or(o.Lease, DefaultLease),
+	}
+	return s, r, nil
 }
 
 // UseFloor tells the service whom to ask when people must go. It is called

@@ -100,3 +100,41 @@ func (s *Service) Sessions(ctx context.Context, c Caller, arn ARN, p Page) (list
 	})
 	return list, next, err
 }
+
+// Names that stand for a session in [Service.FindSession].
+const (
+	LiveSession   = "live"   // the one that has not ended
+	LatestSession = "latest" // the one that began last
+)
+
+// FindSession reads one session of a stage by its id or by one of the names that
+// stand for one.
+func (s *Service) FindSession(ctx context.Context, c Caller, arn ARN, name string) (found Session, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		found, err = s.findSession(tx, c, arn, name)
+		return err
+	})
+	return found, err
+}
+
+func (s *Service) findSession(tx Tx, c Caller, arn ARN, name string) (Session, error) {
+	if name != LiveSession && name != LatestSession {
+		return s.session(tx, c, arn, name)
+	}
+	if _, err := document(tx, c, arn); err != nil {
+		return Session{}, err
+	}
+	list, err := tx.Sessions(SessionQuery{Stage: arn, Limit: 1})
+	if err != nil {
+		return Session{}, err
+	}
+	if len(list) == 0 {
+		return Session{}, fail(NotFound, "Stage %s has had no session", arn)
+	}
+	found := list[0]
+	found.settle(tx.Now(), s.linger)
+	if name == LiveSession && !found.Ended.IsZero() {
+		return Session{}, fail(NotFound, "Stage %s has no live session", arn)
+	}
+	return found, nil
+}

@@ -99,13 +99,36 @@ type Tx interface {
 
 	// Beat notes that the server is alive at Now.
 	Beat() error
-	// Forget removes everything but the secrets, as if nothing had ever been
-	// stored: numbers begin anew, and Now of later transactions may be earlier.
+	// Forget removes everything but the secrets and the processes, as if nothing
+	// had ever been stored: numbers begin anew, and Now of later transactions may
+	// be earlier.
 	Forget() error
+
+	Troupe
 
 	// LastBeat is the later of the last noted beat and the last event; the
 	// zero time when there is neither.
 	LastBeat() (time.Time, error)
+}
+
+// Troupe is the part of a transaction that is about the servers on the same
+// facts, and about which of them holds whom.
+type Troupe interface {
+	// Processes lists all of them, alive or not, by id.
+	Processes() ([]Process, error)
+	// PutProcess inserts or replaces (by ID) a process.
+	PutProcess(Process) error
+	// DeleteProcess removes a process, if it is there. Its seats stay.
+	DeleteProcess(id string) error
+
+	// Seat reads who holds a participant.
+	Seat(stage ARN, participantID string) (Seat, error)
+	// Seats lists whom a process holds, at most limit.
+	Seats(process string, limit int) ([]Seat, error)
+	// PutSeat inserts or replaces (by stage and participant) a seat.
+	PutSeat(Seat) error
+	// DeleteSeat removes a seat, if it is there.
+	DeleteSeat(stage ARN, participantID string) error
 }
 
 // Document is a resource that is small, rare and read whole: a stage, a public

@@ -15,10 +15,14 @@ const (
 	beatEvery = 5 * time.Second
 )
 
-// Sweep does the register's housekeeping: it ends every session in which
-// nobody has been connected for the linger and, while somebody is, notes that
-// the server is alive. To be called once a second or so.
+// Sweep does the register's housekeeping: it ends the participants of processes
+// that have died and every session in which nobody has been connected for the
+// linger; a process that is alone notes that it is alive while somebody is
+// connected. To be called once a second or so.
 func (r *Register) Sweep(ctx context.Context) error {
+	if err := r.bury(ctx); err != nil {
+		return err
+	}
 	var idle []Session
 	busy := false
 	err := eachLive(ctx, r.store, func(tx Tx, s Session) error {
@@ -31,7 +35,7 @@ func (r *Register) Sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if busy {
+	if busy && r.self.Load() == nil {
 		if err := r.beat(ctx); err != nil {
 			return err
 		}
@@ -106,10 +110,15 @@ func eachLive(ctx context.Context, store Store, fn func(Tx, Session) error) erro
 }
 
 // Recover makes the facts true after a crash, before anybody is let in: whoever
-// is still listed CONNECTED gets the STOPPED and LEFT events that are missing,
-// and every live session ends, at the last moment the server is known to have
-// been alive.
+// is still listed CONNECTED though no process that is alive holds it gets the STOPPED
+// and LEFT events that are missing, at the last moment its process is known to have
+// been alive. Sessions in which nobody is left end. One process among others
+// leaves it to Sweep to find out who is dead.
 func (r *Register) Recover(ctx context.Context) error {
+	me := r.self.Load()
+	if err := r.bury(ctx); err != nil || me != nil && !me.first {
+		return err
+	}
 	var left []Session
 	err := eachLive(ctx, r.store, func(_ Tx, s Session) error {
 		left = append(left, s)
@@ -123,12 +132,27 @@ func (r *Register) Recover(ctx context.Context) error {
 		return err
 	}
 	for _, s := range left {
-		if err := endSession(ctx, r.store, s, died); err != nil {
+		if err := endSession(ctx, r.store, s, died, r.seated); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// seated tells whether a process holds the participant; those that have died hold nobody any more.
+func (r *Register) seated(tx Tx, arn ARN, participantID string) (bool, error) {
+	if r.self.Load() == nil {
+		return false, nil
+	}
+	_, err := tx.Seat(arn, participantID)
+	if errors.Is(err, ErrNoRow) {
+		return false, nil
+	}
+	return true, err
+}
+
+// nobody is seated for whom a whole session is closed.
+func nobody(Tx, ARN, string) (bool, error) { return false, nil }
 
 // lastActivity is the last sign of life of the process before this one; never
 // later than now, should the clock have been set back.
@@ -160,24 +184,33 @@ func closeSession(ctx context.Context, store Store, arn ARN) error {
 	if err != nil {
 		return err
 	}
-	return endSession(ctx, store, live, now)
+	return endSession(ctx, store, live, now, nobody)
 }
 
-// endSession has everyone leave who is still listed as connected, a batch at a
-// time, and ends the session with the last of them. at is when they left.
-func endSession(ctx context.Context, store Store, s Session, at time.Time) error {
-	for done := false; !done; {
+// endSession has everyone leave who is still listed as connected and not
+// seated, a batch at a time, and ends the session if nobody stays. at is when they left.
+func endSession(ctx context.Context, store Store, s Session, at time.Time, seated func(Tx, ARN, string) (bool, error)) error {
+	for before, done, stayed := int64(0), false, false; !done; {
 		err := store.Update(ctx, func(tx Tx) error {
 			fresh, err := tx.Session(s.Stage, s.ID)
 			if err != nil {
 				return err
 			}
 			yes := true
-			rows, err := tx.Participants(ParticipantQuery{Session: s.No, Connected: &yes, Limit: sweepBatch})
+			rows, err := tx.Participants(ParticipantQuery{Session: s.No, Connected: &yes, Before: before, Limit: sweepBatch})
 			if err != nil {
 				return err
 			}
 			for _, p := range rows {
+				before = p.Seq
+				stays, err := seated(tx, s.Stage, p.ID)
+				if err != nil {
+					return err
+				}
+				if stays {
+					stayed = true
+					continue
+				}
 				last, err := leaveFor(tx, fresh, p, at)
 				if err != nil {
 					return err
@@ -185,7 +218,8 @@ func endSession(ctx context.Context, store Store, s Session, at time.Time) error
 				fresh.Connected--
 				fresh.LastLeft = latest(fresh.LastLeft, last)
 			}
-			if done = len(rows) < sweepBatch; done && fresh.Ended.IsZero() {
+			done = len(rows) < sweepBatch
+			if done && !stayed && fresh.Ended.IsZero() {
 				fresh.Connected = 0
 				fresh.Ended = latest(fresh.LastLeft, fresh.Started)
 			}

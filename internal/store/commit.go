@@ -30,7 +30,7 @@ func (s *Store) commit(batch []*update) {
 	c, err := s.writer.get(context.Background())
 	if err == nil {
 		defer s.writer.put(c)
-		err = c.run(beginWrite)
+		err = s.begin(c)
 	}
 	ran := batch[:0]
 	for _, u := range batch {
@@ -45,31 +45,50 @@ func (s *Store) commit(batch []*update) {
 	if err == nil {
 		err = s.finish(c)
 	}
-	if err != nil && c != nil && !c.AutocommitEnabled() {
-		c.run(rollback) // SQLite has often done it already; there is no other way on
+	if err != nil && c != nil {
+		c.rollback() // there is no other way on
+		s.known = false
 	}
 	s.dirty = false
 	s.answer(ran, err)
 }
 
+// begin takes the right to write and reads the counters, unless they are known
+// because nobody else ever writes.
+func (s *Store) begin(c conn) error {
+	if err := c.beginWrite(); err != nil || s.known {
+		return err
+	}
+	if err := s.numbers.read(&tx{conn: c}); err != nil {
+		return err
+	}
+	s.known = !s.engine.shared()
+	return nil
+}
+
 // apply runs one update. The second error is that of the whole transaction:
 // with it nothing of any update stays.
-func (s *Store) apply(c *conn, u *update, shared bool) (err, broken error) {
-	t := &tx{conn: c, now: s.advance(), writable: true, shared: shared}
+func (s *Store) apply(c conn, u *update, shared bool) (err, broken error) {
+	before := s.numbers
+	t := &tx{conn: c, now: s.advance(), writable: true, shared: shared, numbers: &s.numbers}
 	err = call(u.fn, t)
 	if err == nil {
 		err = t.err // a statement failed, though fn did not say so
 	}
 	t.over()
+	if err == nil && t.wrote && shared {
+		err = c.flush()
+	}
 	switch {
-	case c.AutocommitEnabled():
+	case !c.active():
 		return err, fmt.Errorf("the transaction was lost: %w", err)
 	case err != nil && !shared:
 		return err, err
 	case !t.wrote:
 		return err, nil
 	case err != nil:
-		broken = c.run(rollbackTo)
+		s.numbers = before
+		broken = c.undo()
 	default:
 		s.dirty = true
 		u.change = t.change
@@ -78,7 +97,7 @@ func (s *Store) apply(c *conn, u *update, shared bool) (err, broken error) {
 		}
 	}
 	if broken == nil && shared {
-		broken = c.run(release)
+		broken = c.unmark()
 	}
 	return err, broken
 }
@@ -93,15 +112,15 @@ func call(fn func(stage.Tx) error, t *tx) (err error) {
 	return fn(t)
 }
 
-// finish notes the time and commits.
-func (s *Store) finish(c *conn) error {
+// finish notes the time and the numbers, and commits.
+func (s *Store) finish(c conn) error {
 	if s.dirty {
-		t := &tx{conn: c, now: fromMillis(s.last.Load()), writable: true}
-		if _, err := t.exec(setCounter, t.now, "clock"); err != nil {
+		s.numbers.now[clockAt] = s.last.Load()
+		if err := s.numbers.write(&tx{conn: c, writable: true}); err != nil {
 			return err
 		}
 	}
-	return c.run(commit)
+	return c.commit()
 }
 
 // lastEventOf is the number of the feed's last event after a batch that is durable.

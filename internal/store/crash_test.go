@@ -143,7 +143,7 @@ func checkIntegrity(t *testing.T, s *Store) {
 	}
 	defer s.readers.put(conn)
 	verdict := ""
-	err = sqlitex.ExecuteTransient(conn.Conn, "PRAGMA integrity_check", &sqlitex.ExecOptions{
+	err = sqlitex.ExecuteTransient(conn.(*liteConn).Conn, "PRAGMA integrity_check", &sqlitex.ExecOptions{
 		ResultFunc: func(s *sqlite.Stmt) error { verdict += s.ColumnText(0); return nil },
 	})
 	if err != nil || verdict != "ok" {

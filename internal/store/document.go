@@ -19,7 +19,7 @@ const (
 	listLinked = `SELECT ` + documentColumns + ` FROM link k JOIN document d ON d.arn = k.source
 		WHERE k.target = $1 AND k.type = $2 AND k.account = $3 AND k.region = $4 AND k.no > $5
 		ORDER BY k.target, k.type, k.account, k.region, k.no LIMIT 0 + $6`
-	countDocuments = `SELECT COUNT(*) FROM (SELECT 1 FROM document WHERE type = $1 AND account = $2 AND region = $3 LIMIT 0 + $4)`
+	countDocuments = `SELECT COUNT(*) FROM (SELECT 1 FROM document WHERE type = $1 AND account = $2 AND region = $3 LIMIT 0 + $4) AS few`
 	insertDocument = `INSERT INTO document (arn, type, account, region, no, version, created, name, tags, body)
 		VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9)`
 	updateDocument = `UPDATE document SET version = version + 1, name = $1, tags = $2, body = $3
@@ -99,18 +99,18 @@ func (t *tx) PutDocument(d *stage.Document) error {
 		return stage.ErrChanged
 	}
 	d.Version++
-	if _, err := t.exec(deleteLinks, d.ARN.String()); err != nil {
+	if err := t.write(deleteLinks, d.ARN.String()); err != nil {
 		return err
 	}
 	return t.insertLinks(d)
 }
 
 func (t *tx) insertDocument(d *stage.Document, tags string) error {
-	no, err := t.next("document")
+	no, err := t.next(documentNo)
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(insertDocument, d.ARN.String(), d.ARN.Type, d.ARN.Account, d.ARN.Region,
+	err = t.write(insertDocument, d.ARN.String(), d.ARN.Type, d.ARN.Account, d.ARN.Region,
 		no, t.now, d.Name, tags, string(d.Body))
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (t *tx) insertLinks(d *stage.Document) error {
 		if slices.Contains(d.Links[:i], target) {
 			continue
 		}
-		_, err := t.exec(insertLink, d.ARN.String(), target.String(), d.ARN.Type, d.ARN.Account, d.ARN.Region, d.No)
+		err := t.write(insertLink, d.ARN.String(), target.String(), d.ARN.Type, d.ARN.Account, d.ARN.Region, d.No)
 		if err != nil {
 			return err
 		}
@@ -145,6 +145,5 @@ func (t *tx) DeleteDocument(arn stage.ARN) error {
 	if arn.Type == stage.TypeStage {
 		t.change.deleted = append(t.change.deleted, arn)
 	}
-	_, err = t.exec(deleteLinks, arn.String())
-	return err
+	return t.write(deleteLinks, arn.String())
 }

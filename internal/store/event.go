@@ -33,11 +33,11 @@ func scanEvent(r row) stage.Event {
 
 // AppendEvent stores e under the next number of the feed.
 func (t *tx) AppendEvent(e *stage.Event) error {
-	no, err := t.next("event")
+	no, err := t.next(eventNo)
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(insertEvent, no, e.At, e.Stage.String(), e.Session, e.Participant,
+	err = t.write(insertEvent, no, e.At, e.Stage.String(), e.Session, e.Participant,
 		string(e.Name), e.Remote, string(e.Error))
 	if err == nil {
 		e.No, t.change.event = no, no
@@ -62,8 +62,7 @@ func (t *tx) Feed(after int64, limit int) ([]stage.Event, error) {
 
 // Beat notes that the server is alive at Now.
 func (t *tx) Beat() error {
-	_, err := t.exec(setCounter, t.now, "beat")
-	return err
+	return t.write(setCounter, t.now, "beat")
 }
 
 // LastBeat is the later of the last noted beat and the last event.

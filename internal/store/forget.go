@@ -1,24 +1,30 @@
 package store
 
-const resetCounters = `UPDATE counter SET value = 0`
+const resetCounters = `UPDATE counter SET value = 0 WHERE name <> 'batch'`
 
-// Forget empties every table but those of the store itself and the secrets.
+// Forget empties every table but those of the store itself, the secrets and who is running.
 // Later transactions get the time of the clock, whatever it was before.
 func (t *tx) Forget() error {
-	var tables []string
-	if err := t.all(listTables, func(r row) { tables = append(tables, r.text(0)) }); err != nil {
+	if err := t.ready(); err != nil {
 		return err
+	}
+	tables, err := t.conn.tables()
+	if err != nil {
+		return t.fail(err)
 	}
 	for _, table := range tables {
 		switch table {
-		case "counter", "secret", "migration":
+		case "batch", "counter", "secret", "migration", "process":
 			continue
 		}
-		if _, err := t.exec(`DELETE FROM ` + table); err != nil {
+		if err := t.write(`DELETE FROM ` + table); err != nil {
 			return err
 		}
 	}
-	_, err := t.exec(resetCounters)
+	if err := t.write(resetCounters); err != nil {
+		return err
+	}
+	t.numbers.forget()
 	t.change = change{forgot: true} // what came before is gone as well
-	return err
+	return nil
 }

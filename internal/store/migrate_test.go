@@ -26,23 +26,22 @@ func firstRelease(t *testing.T, path, body string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	if err := migrate(conn, fstest.MapFS{first: {Data: sql}}, time.Now()); err != nil {
+	defer conn.close()
+	if err := migrate(t.Context(), conn, fstest.MapFS{first: {Data: sql}}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	tx := &tx{conn: conn, now: time.Now(), writable: true}
-	if err := errors.Join(conn.run(beginWrite), putStage(tx, body), conn.run(commit)); err != nil {
+	if err := errors.Join(conn.beginWrite(), putStage(tx, body), conn.commit()); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func putStage(tx *tx, body string) error {
-	no, err := tx.next("document")
-	if err != nil {
+	if err := tx.write(setCounter, int64(1), "document"); err != nil {
 		return err
 	}
-	_, err = tx.exec(insertDocument, testStage.String(), testStage.Type, testStage.Account, testStage.Region,
-		no, tx.now, "main", `{"team":"radio"}`, body)
+	_, err := tx.exec(insertDocument, testStage.String(), testStage.Type, testStage.Account, testStage.Region,
+		int64(1), tx.now, "main", `{"team":"radio"}`, body)
 	return err
 }
 

@@ -139,19 +139,19 @@ func (t *tx) changeParticipant(p *stage.Participant) error {
 	var old stage.Participant
 	err := t.one(selectParticipantSeq, func(r row) { old = scanParticipant(r, p.Session) }, p.Session, p.Seq)
 	if err == nil && p.Connected != old.Connected {
-		_, err = t.exec(updateConnected, p.Connected, p.Session, p.Seq)
+		err = t.write(updateConnected, p.Connected, p.Session, p.Seq)
 	}
 	if err == nil && p.Published != old.Published {
-		_, err = t.exec(updatePublished, p.Published, p.Session, p.Seq)
+		err = t.write(updatePublished, p.Published, p.Session, p.Seq)
 	}
 	if err == nil && p.Recording != old.Recording {
-		_, err = t.exec(updateRecording, int64(p.Recording), p.Session, p.Seq)
+		err = t.write(updateRecording, int64(p.Recording), p.Session, p.Seq)
 	}
 	if err == nil && p.UserID != old.UserID {
-		_, err = t.exec(updateUserID, p.UserID, p.Session, p.Seq)
+		err = t.write(updateUserID, p.UserID, p.Session, p.Seq)
 	}
 	if err == nil && (p.ID != old.ID || millis(p.FirstJoin) != millis(old.FirstJoin)) {
-		_, err = t.exec(updateIdentity, p.ID, p.FirstJoin, p.Session, p.Seq)
+		err = t.write(updateIdentity, p.ID, p.FirstJoin, p.Session, p.Seq)
 	}
 	return err
 }
@@ -162,7 +162,7 @@ func (t *tx) putDetail(p *stage.Participant) error {
 		return err
 	}
 	c := p.Detail.Client
-	_, err = t.exec(putDetail, p.Session, p.Seq, attributes, string(p.Detail.Protocol),
+	err = t.write(putDetail, p.Session, p.Seq, attributes, string(p.Detail.Protocol),
 		c.OSName, c.OSVersion, c.BrowserName, c.BrowserVersion, c.SDKVersion)
 	return err
 }

@@ -47,9 +47,8 @@ func (t *tx) Pass(arn stage.ARN, participantID string) (stage.Pass, error) {
 // PutPass inserts or replaces a pass. It first forgets a few that have
 // expired: more than it adds, so they never pile up.
 func (t *tx) PutPass(p stage.Pass) error {
-	if _, err := t.exec(forgetPasses, t.now); err != nil {
+	if err := t.write(forgetPasses, t.now); err != nil {
 		return err
 	}
-	_, err := t.exec(putPass, p.Stage.String(), p.ParticipantID, p.Expires, p.Barred)
-	return err
+	return t.write(putPass, p.Stage.String(), p.ParticipantID, p.Expires, p.Barred)
 }

@@ -9,21 +9,21 @@ import (
 // pool lends connections, each to one borrower at a time. The one given back
 // last is lent first, so that few connections stay warm.
 type pool struct {
-	open   func() (*conn, error)
+	open   func(context.Context) (conn, error)
 	seats  chan struct{} // one entry for each connection in use
 	closed chan struct{}
 
 	mu   sync.Mutex
-	idle []*conn
+	idle []conn
 	size int // connections open
 }
 
-func newPool(size int, open func() (*conn, error)) *pool {
+func newPool(size int, open func(context.Context) (conn, error)) *pool {
 	return &pool{open: open, seats: make(chan struct{}, size), closed: make(chan struct{})}
 }
 
 // get lends a connection, opening one if need be; it waits until ctx ends.
-func (p *pool) get(ctx context.Context) (*conn, error) {
+func (p *pool) get(ctx context.Context) (conn, error) {
 	select {
 	case <-p.closed:
 		return nil, ErrClosed
@@ -43,7 +43,7 @@ func (p *pool) get(ctx context.Context) (*conn, error) {
 	if c := p.pop(); c != nil {
 		return c, nil
 	}
-	c, err := p.open()
+	c, err := p.open(ctx)
 	if err != nil {
 		<-p.seats
 		return nil, err
@@ -54,7 +54,7 @@ func (p *pool) get(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
-func (p *pool) pop() *conn {
+func (p *pool) pop() conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	last := len(p.idle) - 1
@@ -67,7 +67,7 @@ func (p *pool) pop() *conn {
 }
 
 // put takes a connection back.
-func (p *pool) put(c *conn) {
+func (p *pool) put(c conn) {
 	p.mu.Lock()
 	p.idle = append(p.idle, c)
 	p.mu.Unlock()
@@ -83,7 +83,7 @@ func (p *pool) close() error {
 	}
 	var errs []error
 	for _, c := range p.idle {
-		errs = append(errs, c.Close())
+		errs = append(errs, c.close())
 	}
 	return errors.Join(errs...)
 }

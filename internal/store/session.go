@@ -87,11 +87,11 @@ func (t *tx) PutSession(s *stage.Session) error {
 }
 
 func (t *tx) insertSession(s *stage.Session) error {
-	no, err := t.next("session")
+	no, err := t.next(sessionNo)
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(insertSession, no, s.Stage.String(), s.ID, s.Started, s.Ended, s.LastLeft, s.Connected, s.NextSeq)
+	err = t.write(insertSession, no, s.Stage.String(), s.ID, s.Started, s.Ended, s.LastLeft, s.Connected, s.NextSeq)
 	if err == nil {
 		s.No = no
 		t.change.opened = append(t.change.opened, *s)

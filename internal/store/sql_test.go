@@ -25,7 +25,7 @@ func statements(t *testing.T) map[string]string {
 	}
 	var files []*ast.File
 	for _, name := range names {
-		if strings.HasSuffix(name, "_test.go") {
+		if strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "pg") || name == "postgres.go" {
 			continue
 		}
 		file, err := parser.ParseFile(fset, name, nil, 0)
@@ -55,9 +55,9 @@ func statements(t *testing.T) map[string]string {
 }
 
 // plan is how SQLite will run a statement.
-func plan(t *testing.T, conn *conn, sql string) string {
+func plan(t *testing.T, conn conn, sql string) string {
 	t.Helper()
-	s, _, err := conn.PrepareTransient("EXPLAIN QUERY PLAN " + dialect.Replace(sql))
+	s, _, err := conn.(*liteConn).PrepareTransient("EXPLAIN QUERY PLAN " + dialect.Replace(sql))
 	if err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
@@ -83,10 +83,10 @@ func TestEveryStatementGoesByAnIndexAndNeverSorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.writer.put(conn)
-	whole := []string{"listTables", "resetCounters"} // of Forget, which is about everything
+	whole := []string{"sqliteTables", "resetCounters", "listCounters", "listMigrations"} // of few rows, which are all wanted
 	for name, sql := range statements(t) {
 		// What a subquery has found by an index may be read to its end.
-		switch got := strings.ReplaceAll(plan(t, conn, sql), "SCAN (subquery-1)", ""); {
+		switch got := strings.ReplaceAll(plan(t, conn, sql), "SCAN few", ""); {
 		case strings.Contains(got, "TEMP B-TREE"):
 			t.Errorf("%s sorts: %s", name, got)
 		case strings.Contains(got, "SCAN") && !slices.Contains(whole, name):
@@ -108,7 +108,7 @@ func TestListsWalkTheIndexMadeForThem(t *testing.T) {
 			"CORRELATED SCALAR SUBQUERY 1; SEARCH l USING PRIMARY KEY (source=?)",
 		listLinked: "SEARCH k USING COVERING INDEX link_target (target=? AND type=? AND account=? AND region=? AND no>?); " +
 			"SEARCH d USING INDEX sqlite_autoindex_document_1 (arn=?); CORRELATED SCALAR SUBQUERY 1; SEARCH l USING PRIMARY KEY (source=?)",
-		countDocuments:   "CO-ROUTINE (subquery-1); SEARCH document USING COVERING INDEX document_order (type=? AND account=? AND region=?); SCAN (subquery-1)",
+		countDocuments:   "CO-ROUTINE few; SEARCH document USING COVERING INDEX document_order (type=? AND account=? AND region=?); SCAN few",
 		listSessions:     "SEARCH session USING INDEX session_order (stage=? AND no<?)",
 		listLiveSessions: "SEARCH session USING INDEX session_live_order (ended=? AND no>?)",
 		listLiveSessionsOf: "SEARCH session USING INDEX session_live (stage=?); LIST SUBQUERY 1; " +

@@ -6,13 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"zombiezen.com/go/sqlite"
 
 	"callboard/internal/stage"
 )
@@ -22,7 +18,7 @@ var ErrClosed = errors.New("the store is closed")
 
 // Options say where the facts are kept.
 type Options struct {
-	Path string           // the database's file; "" or "memory:" keeps nothing
+	Path string           // the database's file, or its URL (see [IsURL]); "" or "memory:" keeps nothing
 	Now  func() time.Time // nil is time.Now
 	Log  *slog.Logger     // nil discards
 
@@ -34,7 +30,7 @@ type Options struct {
 // DefaultRollBytes is room for about five million participants.
 const DefaultRollBytes = 384 << 20
 
-// Store is a [stage.Store] in SQLite. It may be used by many goroutines at once.
+// Store is a [stage.Store] in SQLite or PostgreSQL. It may be used by many goroutines at once.
 //
 // In memory there is one connection for everybody, so there an Update must not
 // be called from within a View.
@@ -42,10 +38,9 @@ type Store struct {
 	queue   *queue
 	writer  *pool // of one
 	readers *pool // in memory the same as writer
-	lock    *sqlite.Conn
+	engine  engine
 	rolls   *rolls
 	feedEnd *feedEnd
-	memory  bool
 	now     func() time.Time
 
 	committer sync.WaitGroup
@@ -54,8 +49,12 @@ type Store struct {
 	closing   sync.Once
 	closeErr  error
 
-	last  atomic.Int64 // the latest Now of an update, in milliseconds; only the committer advances it
-	dirty bool         // the committer's: the commit under way has something to store
+	last atomic.Int64 // the latest Now of an update, in milliseconds; only the committer advances it
+
+	// The committer's.
+	dirty   bool // the commit under way has something to store
+	known   bool // numbers are those in the database
+	numbers numbers
 
 	commits, updates, failures, views atomic.Uint64
 }
@@ -73,9 +72,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := s.connect(o.Path); err != nil {
+	var err error
+	if s.engine, err = openEngine(&o); err != nil {
 		return nil, err
 	}
+	s.writer, s.readers = s.engine.pools()
 	if err := s.prepare(ctx, o.Log); err != nil {
 		return nil, errors.Join(err, s.closeFiles())
 	}
@@ -86,32 +87,6 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// connect makes the pools and, for a file, locks and creates it.
-func (s *Store) connect(path string) error {
-	if path == "" || path == "memory:" {
-		s.memory = true
-		s.writer = newPool(1, func() (*conn, error) { return connect("", common...) })
-		s.readers = s.writer
-		return nil
-	}
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return fmt.Errorf("open the database: %w", err)
-	}
-	if err := createDirectory(path); err != nil {
-		return err
-	}
-	if s.lock, err = lock(path); err != nil {
-		return err
-	}
-	if err := createFile(path); err != nil {
-		return errors.Join(err, s.lock.Close())
-	}
-	s.writer = newPool(1, func() (*conn, error) { return connectWriter(path) })
-	s.readers = newPool(max(4, 2*runtime.GOMAXPROCS(0)), func() (*conn, error) { return connectReader(path) })
-	return nil
-}
-
 // prepare migrates the database and reads when it was last written.
 func (s *Store) prepare(ctx context.Context, log *slog.Logger) error {
 	c, err := s.writer.get(ctx)
@@ -119,11 +94,13 @@ func (s *Store) prepare(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer s.writer.put(c)
-	c.SetInterrupt(ctx.Done())
-	defer c.SetInterrupt(nil)
-	if err := migrate(c, migrations, s.now()); err != nil {
+	if err := migrate(ctx, c, migrations, s.now()); err != nil {
 		return err
 	}
+	if err := c.begin(ctx); err != nil {
+		return err
+	}
+	defer c.rollback()
 	t := &tx{conn: c}
 	if err := t.one(counterValue, func(r row) { s.last.Store(r.int(0)) }, "clock"); err != nil {
 		return fmt.Errorf("read the time of the last commit: %w", err)
@@ -147,10 +124,10 @@ func (s *Store) View(ctx context.Context, fn func(stage.Tx) error) error {
 	}
 	defer s.readers.put(c)
 	s.views.Add(1)
-	if err := c.run(begin); err != nil {
+	if err := c.begin(ctx); err != nil {
 		return fmt.Errorf("begin a view: %w", err)
 	}
-	defer c.run(rollback) // cannot fail: there is nothing to undo
+	defer c.rollback() // cannot fail: there is nothing to undo
 	t := &tx{conn: c, ctx: ctx, now: s.time()}
 	defer t.over()
 	if err := fn(t); err != nil {
@@ -214,7 +191,7 @@ func (s *Store) Close() error {
 	return s.closeErr
 }
 
-// closeFiles closes what connect opened; the last connection to go folds the
+// closeFiles closes what Open opened; the last connection to go folds the
 // log into the file.
 func (s *Store) closeFiles() error {
 	var errs []error
@@ -222,10 +199,7 @@ func (s *Store) closeFiles() error {
 		errs = append(errs, s.readers.close())
 	}
 	errs = append(errs, s.writer.close())
-	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.engine.close())...)
 }
 
 // Stats are counts since the store was opened, and its present state.

@@ -24,7 +24,15 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(crashPath); path != "" {
 		writeUntilKilled(path)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(tests{m})
+}
+
+// tests end with the database server that some of them started.
+type tests struct{ *testing.M }
+
+func (m tests) Run() int {
+	defer storetest.StopPostgres()
+	return m.M.Run()
 }
 
 func openAt(t testing.TB, o Options) *Store {
@@ -178,7 +186,7 @@ func TestADatabaseOfANewerVersionIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = sqlitex.ExecuteTransient(conn.Conn, "INSERT INTO migration (no, name, at) VALUES (99, 'x', 0)", nil)
-	if err := errors.Join(err, conn.Close()); err != nil {
+	if err := errors.Join(err, conn.close()); err != nil {
 		t.Fatal(err)
 	}
 	_, err = Open(t.Context(), Options{Path: path})
@@ -270,11 +278,12 @@ func TestUpdatesThatWaitTogetherShareACommit(t *testing.T) {
 func TestACommitThatFailsFailsEverybodyInIt(t *testing.T) {
 	t.Parallel()
 	s := openAt(t, Options{Path: filePath(t)})
-	conn, err := s.writer.get(t.Context())
+	lent, err := s.writer.get(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	// A constraint that is looked at only by the commit makes it fail at will.
+	conn := lent.(*liteConn)
 	err = errors.Join(
 		sqlitex.ExecuteTransient(conn.Conn, "CREATE TABLE parent (no INTEGER PRIMARY KEY)", nil),
 		sqlitex.ExecuteTransient(conn.Conn, "CREATE TABLE child (parent REFERENCES parent (no) DEFERRABLE INITIALLY DEFERRED)", nil),
@@ -283,7 +292,7 @@ func TestACommitThatFailsFailsEverybodyInIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.writer.put(conn)
+	s.writer.put(lent)
 	orphan := func(x stage.Tx) error {
 		_, err := x.(*tx).exec("INSERT INTO child (parent) VALUES (1)")
 		return err

@@ -5,10 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
-
-	"zombiezen.com/go/sqlite"
 
 	"callboard/internal/stage"
 )
@@ -22,7 +21,7 @@ var (
 // statement has failed nothing more can be done with it, as in PostgreSQL, so
 // that an error that is overlooked cannot leave half of a fact behind.
 type tx struct {
-	conn     *conn
+	conn     conn
 	now      time.Time
 	ctx      context.Context // ends a View between two statements; nil in an Update
 	writable bool
@@ -30,6 +29,7 @@ type tx struct {
 	wrote    bool
 	err      error  // why nothing more can be done
 	change   change // what the rolls have to know once it is committed
+	numbers  *numbers
 }
 
 // Now is when the transaction began.
@@ -44,22 +44,12 @@ func (t *tx) fail(err error) error {
 	return t.err
 }
 
-func (t *tx) prepare(sql string, args []any) (*sqlite.Stmt, error) {
-	if t.err != nil {
-		return nil, t.err
+// ready tells why no statement can be run, nil if one can.
+func (t *tx) ready() error {
+	if t.err == nil && t.ctx != nil {
+		t.err = t.ctx.Err()
 	}
-	if t.ctx != nil {
-		if err := t.ctx.Err(); err != nil {
-			t.err = err
-			return nil, err
-		}
-	}
-	s, err := t.conn.prepare(sql)
-	if err != nil {
-		return nil, t.fail(err)
-	}
-	bind(s, args)
-	return s, nil
+	return t.err
 }
 
 // willWrite must be called before every statement that writes. The first one
@@ -72,7 +62,7 @@ func (t *tx) willWrite() error {
 		t.err = errReadOnly
 		return t.err
 	case t.shared && !t.wrote:
-		if err := t.conn.run(savepoint); err != nil {
+		if err := t.conn.mark(); err != nil {
 			return t.fail(err)
 		}
 	}
@@ -82,39 +72,28 @@ func (t *tx) willWrite() error {
 
 // one reads the one row of a result; ErrNoRow if it is empty.
 func (t *tx) one(sql string, scan func(row), args ...any) error {
-	s, err := t.prepare(sql, args)
-	if err != nil {
-		return err
-	}
-	defer s.Reset()
-	found, err := s.Step()
-	if err != nil {
-		return t.fail(err)
-	}
-	if !found {
+	n, err := t.rows(sql, 1, scan, args)
+	if err == nil && n == 0 {
 		return stage.ErrNoRow
 	}
-	scan(row{s})
-	return nil
+	return err
 }
 
 // all reads the rows of a result.
 func (t *tx) all(sql string, scan func(row), args ...any) error {
-	s, err := t.prepare(sql, args)
+	_, err := t.rows(sql, maxRows, scan, args)
+	return err
+}
+
+func (t *tx) rows(sql string, most int, scan func(row), args []any) (int, error) {
+	if err := t.ready(); err != nil {
+		return 0, err
+	}
+	n, err := t.conn.rows(sql, args, most, scan)
 	if err != nil {
-		return err
+		return n, t.fail(err)
 	}
-	defer s.Reset()
-	for {
-		more, err := s.Step()
-		if err != nil {
-			return t.fail(err)
-		}
-		if !more {
-			return nil
-		}
-		scan(row{s})
-	}
+	return n, nil
 }
 
 // exec runs a statement that writes and returns how many rows it touched.
@@ -122,38 +101,31 @@ func (t *tx) exec(sql string, args ...any) (int, error) {
 	if err := t.willWrite(); err != nil {
 		return 0, err
 	}
-	s, err := t.prepare(sql, args)
+	n, err := t.conn.exec(sql, args)
 	if err != nil {
-		return 0, err
-	}
-	defer s.Reset()
-	if _, err := s.Step(); err != nil {
 		return 0, t.fail(err)
 	}
-	return t.conn.Changes(), nil
+	return n, nil
 }
 
-const (
-	nextNumber   = `UPDATE counter SET value = value + 1 WHERE name = $1 RETURNING value`
-	setCounter   = `UPDATE counter SET value = $1 WHERE name = $2`
-	counterValue = `SELECT value FROM counter WHERE name = $1`
-)
-
-// next gives the next number of a counter. The counter is part of the
-// transaction, so a number that is not used is given again.
-func (t *tx) next(counter string) (no int64, err error) {
+// write runs a statement that writes, of which nobody asks how many rows it
+// touched. It may be sent with what follows; if it fails, that fails.
+func (t *tx) write(sql string, args ...any) error {
 	if err := t.willWrite(); err != nil {
-		return 0, err
+		return err
 	}
-	err = t.one(nextNumber, func(r row) { no = r.int(0) }, counter)
-	return no, err
+	if err := t.conn.write(sql, args); err != nil {
+		return t.fail(err)
+	}
+	return nil
 }
 
 // page makes the slice a list of at most limit rows is read into.
 func page[T any](limit int) []T { return make([]T, 0, min(max(limit, 0), 1000)) }
 
-// limited is the LIMIT of a list: never less than none.
-func limited(limit int) int64 { return int64(max(limit, 0)) }
+// limited is the LIMIT of a list: never less than none, and a number for which
+// no database needs more than 32 bits.
+func limited(limit int) int64 { return int64(min(max(limit, 0), math.MaxInt32)) }
 
 // encodeMap gives a map as JSON text, the same for nil and empty.
 func encodeMap(m map[string]string) (string, error) {

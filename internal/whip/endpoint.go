@@ -33,6 +33,10 @@ type Options struct {
 	// PublicPath is the same path as clients know it, where it differs because
 	// of a proxy. Prefix by default.
 	PublicPath string
+
+	// PassOn has another process answer, false if it is not there. nil if there
+	// can be no other.
+	PassOn func(w http.ResponseWriter, r *http.Request, process string) bool
 }
 
 // Endpoint serves everything under its prefix:
@@ -49,6 +53,7 @@ type Endpoint struct {
 	log      *slog.Logger
 	prefix   string
 	sessions string // public path of media sessions, with a slash at the end
+	passOn   func(w http.ResponseWriter, r *http.Request, process string) bool
 }
 
 // New makes an endpoint.
@@ -61,6 +66,7 @@ func New(o Options) *Endpoint {
 		log:      cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
 		prefix:   prefix,
 		sessions: public + "/sessions/",
+		passOn:   o.PassOn,
 	}
 }
 
@@ -127,31 +133,51 @@ func (e *Endpoint) serveDoor(w http.ResponseWriter, r *http.Request, where place
 		h.Set("Content-Type", typeSDP)
 		w.WriteHeader(http.StatusOK)
 	case http.MethodPost:
-		media, answer, err := e.open(w, r, where, id)
-		if err != nil {
+		if err := e.post(w, r, where, id); err != nil {
 			e.fail(w, r, err)
-			return
 		}
-		h.Set("Location", e.sessions+media.ID())
-		h.Set("ETag", quote(media.ETag()))
-		h.Set("Accept-Patch", typeFragment)
-		h.Set("Content-Type", typeSDP)
-		w.WriteHeader(http.StatusCreated)
-		io.WriteString(w, answer)
 	default:
 		e.refuseMethod(w, r, "POST, GET, HEAD, OPTIONS")
 	}
 }
 
-// open makes a media session from the offer in the request.
-func (e *Endpoint) open(w http.ResponseWriter, r *http.Request, where place, id string) (*live.Media, string, error) {
+// post makes a media session, here or where the participant is at home. With an
+// error nothing has been answered yet.
+func (e *Endpoint) post(w http.ResponseWriter, r *http.Request, where place, id string) error {
 	admission, err := e.admit(r)
 	if err != nil {
-		return nil, "", err
+		return err
 	}
 	if where == publish && id != "" && id != admission.ParticipantID {
-		return nil, "", &stage.Error{Kind: stage.Denied, Code: stage.CodeTokenNotAllowed, Message: "The token belongs to another participant than the address"}
+		return &stage.Error{Kind: stage.Denied, Code: stage.CodeTokenNotAllowed, Message: "The token belongs to another participant than the address"}
 	}
+	elsewhere, done, err := e.floor.Home(r.Context(), admission)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if elsewhere != nil {
+		if !e.passOn(w, r, elsewhere.ID) {
+			return stage.ErrNotHeld
+		}
+		return nil
+	}
+	media, answer, err := e.open(w, r, admission, where, id)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Location", e.sessions+media.ID())
+	h.Set("ETag", quote(media.ETag()))
+	h.Set("Accept-Patch", typeFragment)
+	h.Set("Content-Type", typeSDP)
+	w.WriteHeader(http.StatusCreated)
+	io.WriteString(w, answer)
+	return nil
+}
+
+// open has the floor answer the offer in the request.
+func (e *Endpoint) open(w http.ResponseWriter, r *http.Request, admission stage.Admission, where place, id string) (*live.Media, string, error) {
 	offer, err := read(w, r, typeSDP)
 	if err != nil {
 		return nil, "", err

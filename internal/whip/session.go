@@ -24,6 +24,9 @@ func (e *Endpoint) serveSession(w http.ResponseWriter, r *http.Request, id strin
 	}
 	media, ok := e.floor.Media(id)
 	if !ok {
+		if process := live.ProcessOf(id); process != "" && e.passOn != nil && e.passOn(w, r, process) {
+			return
+		}
 		e.fail(w, r, errNoSession)
 		return
 	}

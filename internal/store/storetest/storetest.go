@@ -19,6 +19,8 @@ func Run(t *testing.T, open func(t *testing.T) stage.Store) {
 		{"documents", documents},
 		{"secrets", secrets},
 		{"passes", passes},
+		{"processes", processes},
+		{"seats", seats},
 		{"sessions", sessions},
 		{"participants", participants},
 		{"participant lists", participantLists},

@@ -1,0 +1,158 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// liteConn is a [conn] of SQLite.
+type liteConn struct {
+	*sqlite.Conn
+	statements map[string]*sqlite.Stmt
+}
+
+// prepare gives a statement in its initial state. Whoever has used it must
+// reset it. Arguments of an earlier use are still bound.
+func (c *liteConn) prepare(sql string) (*sqlite.Stmt, error) {
+	if s := c.statements[sql]; s != nil {
+		return s, nil
+	}
+	s, err := c.Prepare(dialect.Replace(sql))
+	if err != nil {
+		return nil, err
+	}
+	c.statements[sql] = s
+	return s, nil
+}
+
+// run runs a statement without arguments and results.
+func (c *liteConn) run(sql string) error {
+	s, err := c.prepare(sql)
+	if err != nil {
+		return err
+	}
+	defer s.Reset()
+	_, err = s.Step()
+	return err
+}
+
+func (c *liteConn) begin(context.Context) error { return c.run("BEGIN") }
+
+// beginWrite takes the right to write at once instead of at the first
+// statement that writes.
+func (c *liteConn) beginWrite() error { return c.run("BEGIN IMMEDIATE") }
+
+func (c *liteConn) beginSchema(ctx context.Context) error {
+	c.SetInterrupt(ctx.Done())
+	return c.beginWrite()
+}
+
+func (c *liteConn) commit() error {
+	defer c.SetInterrupt(nil)
+	return c.run("COMMIT")
+}
+
+func (c *liteConn) rollback() error {
+	defer c.SetInterrupt(nil)
+	if !c.active() {
+		return nil // SQLite has often done it already
+	}
+	return c.run("ROLLBACK")
+}
+
+func (c *liteConn) active() bool { return !c.AutocommitEnabled() }
+
+func (c *liteConn) lost() bool { return false }
+
+func (c *liteConn) mark() error   { return c.run("SAVEPOINT one") }
+func (c *liteConn) unmark() error { return c.run("RELEASE one") }
+func (c *liteConn) undo() error   { return c.run("ROLLBACK TO one") }
+
+func (c *liteConn) rows(sql string, args []any, most int, scan func(row)) (n int, err error) {
+	s, err := c.prepare(sql)
+	if err != nil {
+		return 0, err
+	}
+	bind(s, args)
+	defer s.Reset()
+	for n < most {
+		more, err := s.Step()
+		if err != nil || !more {
+			return n, err
+		}
+		scan(liteRow{s})
+		n++
+	}
+	return n, nil
+}
+
+func (c *liteConn) exec(sql string, args []any) (int, error) {
+	s, err := c.prepare(sql)
+	if err != nil {
+		return 0, err
+	}
+	bind(s, args)
+	defer s.Reset()
+	if _, err := s.Step(); err != nil {
+		return 0, err
+	}
+	return c.Changes(), nil
+}
+
+// write is exec: what is in this process need not be waited for.
+func (c *liteConn) write(sql string, args []any) error {
+	_, err := c.exec(sql, args)
+	return err
+}
+
+func (c *liteConn) flush() error { return nil }
+
+func (c *liteConn) script(sql string) error {
+	return sqlitex.ExecuteScript(c.Conn, dialect.Replace(sql), nil)
+}
+
+func (c *liteConn) tables() (names []string, err error) {
+	const sqliteTables = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'`
+	_, err = c.rows(sqliteTables, nil, maxRows, func(r row) { names = append(names, r.text(0)) })
+	return names, err
+}
+
+func (c *liteConn) close() error { return c.Conn.Close() }
+
+// bind sets the arguments of a statement, the first to $1 and so on. SQLite
+// counts placeholders as they appear, so the SQL must name them in order.
+func bind(s *sqlite.Stmt, args []any) {
+	for i, arg := range args {
+		switch v := arg.(type) {
+		case int64:
+			s.BindInt64(i+1, v)
+		case string:
+			s.BindText(i+1, v)
+		case bool:
+			s.BindBool(i+1, v)
+		case time.Time:
+			s.BindInt64(i+1, millis(v))
+		case []byte:
+			s.BindBytes(i+1, v)
+		default:
+			panic("store: an argument of a type that has no column")
+		}
+	}
+}
+
+// liteRow is a row of SQLite.
+type liteRow struct{ s *sqlite.Stmt }
+
+func (r liteRow) int(col int) int64      { return r.s.ColumnInt64(col) }
+func (r liteRow) bool(col int) bool      { return r.s.ColumnInt64(col) != 0 }
+func (r liteRow) text(col int) string    { return r.s.ColumnText(col) }
+func (r liteRow) time(col int) time.Time { return fromMillis(r.s.ColumnInt64(col)) }
+
+func (r liteRow) bytes(col int) []byte {
+	b := make([]byte, r.s.ColumnLen(col))
+	r.s.ColumnBytes(col, b)
+	return b
+}
