@@ -1,6 +1,9 @@
 package sfu
 
-import "iter"
+import (
+	"iter"
+	"sync"
+)
 
 // batch gathers sealed packets for one go at the socket. What is added for one address in a row goes as one train:
 // packets of one size, the last may be shorter, which the kernel takes apart again where it can (UDP_SEGMENT).
@@ -36,12 +39,35 @@ func newBatch(p *port) *batch {
 	return b
 }
 
+// lent keeps the batches that nobody uses at present.
+type lent struct {
+	mu   sync.Mutex
+	free []*batch
+}
+
+const spareBatches = 32 // kept; more are made when so many goroutines send at a time
+
 // batch lends a batch, which release sends and takes back.
-func (p *port) batch() *batch { return p.batches.Get().(*batch) }
+func (p *port) batch() *batch {
+	p.lent.mu.Lock()
+	defer p.lent.mu.Unlock()
+	n := len(p.lent.free)
+	if n == 0 {
+		return newBatch(p)
+	}
+	b := p.lent.free[n-1]
+	p.lent.free = p.lent.free[:n-1]
+	return b
+}
 
 func (b *batch) release() {
 	b.flush()
-	b.port.batches.Put(b)
+	free := &b.port.lent
+	free.mu.Lock()
+	defer free.mu.Unlock()
+	if len(free.free) < spareBatches {
+		free.free = append(free.free, b)
+	}
 }
 
 // room makes room for n packets, so that adding them does nothing but arithmetic.

@@ -25,7 +25,7 @@ type port struct {
 
 	failed   atomic.Int64   // when a read failed last, in Unix nanoseconds
 	refused  *atomic.Uint64 // counts packets that the socket did not take
-	batches  sync.Pool      // of *batch
+	lent     lent           // batches
 	transmit func(*batch)   // sends what is in a batch and empties it
 	once     sync.Once
 	closed   chan struct{}
@@ -70,7 +70,6 @@ func openPort(conn net.PacketConn, ips []net.IP, log *slog.Logger, t timing, ref
 			p.announced = append(p.announced, netip.AddrPortFrom(a.Unmap(), uint16(local.Port)))
 		}
 	}
-	p.batches.New = func() any { return newBatch(p) }
 	read := p.open()
 	p.workers.Go(func() { p.run(read) })
 	p.workers.Go(p.tend)

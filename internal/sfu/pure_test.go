@@ -323,14 +323,14 @@ func TestForwardingDoesNotAllocate(t *testing.T) {
 				}
 				l.deliver()
 			}
-			for range 100 {
+			for range 20 {
 				frame() // takes what memory it wants
 			}
 			// pion's CM allocates for itself.
-			if allocs := testing.AllocsPerRun(200, frame); allocs != 0 && name == "GCM" {
+			if allocs := testing.AllocsPerRun(50, frame); allocs != 0 && name == "GCM" {
 				t.Error(allocs, "allocations for each frame")
 			}
-			if outlets[99].packets < 1200 {
+			if outlets[99].packets < 6*70 {
 				t.Error("only", outlets[99].packets, "were forwarded")
 			}
 			scratch := make([]byte, 2+slotSize)
@@ -358,7 +358,6 @@ func (l *layer) accept(b []byte, now time.Time) {
 // nowhere is a port whose batches end in transmit, without a socket.
 func nowhere(transmit func(*batch)) *port {
 	p := &port{log: discard, local: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}, timing: usual, refused: &atomic.Uint64{}, transmit: transmit}
-	p.batches.New = func() any { return newBatch(p) }
 	return p
 }
 

@@ -22,7 +22,8 @@ func (l *layer) step(b *batch) bool {
 	r := &l.round
 	if r.list == nil {
 		r.list, r.next = l.listeners.Load(), 0
-		r.had = append(r.had[:0], make([]int, len(*r.list))...)
+		r.had = slices.Grow(r.had[:0], len(*r.list))[:len(*r.list)]
+		clear(r.had)
 	}
 	for range turns {
 		if len(r.had) == 0 || r.had[r.next] == len(l.run) {
