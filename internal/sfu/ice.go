@@ -69,28 +69,34 @@ func (l *link) asked(s *session, m *stunMessage, theirs []byte, from netip.AddrP
 		return
 	}
 	l.heard.Store(now.UnixNano())
-	a, isNew := l.address(from)
+	a, ours := l.address(from)
 	_ = l.port.write(newSTUN(bindingSuccess, m.id).withAddress(from).sealed(&s.ours), from)
 	switch {
-	case m.nominates && a.proved:
+	case m.nominates && a.proved && ours:
 		l.settle(s, a)
 	case m.nominates:
 		l.candidate = candidate{s, a}
 		l.check(s, a)
-	case isNew:
+	case !a.proved && !a.asked || !ours:
 		l.check(s, a)
 	}
+	a.asked = true
 }
 
-// address finds what is known of an address, and makes it the link's in the port's table. l.mu is held.
-func (l *link) address(from netip.AddrPort) (_ *address, isNew bool) {
+// address finds what is known of an address, and makes it the link's in the port's table; when it is another link's, only
+// the answer to a check of ours will. l.mu is held.
+func (l *link) address(from netip.AddrPort) (_ *address, ours bool) {
 	p := l.port
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.addresses[from] = l
+	if ours = p.addresses[from] == nil || p.addresses[from] == l; ours {
+		p.addresses[from] = l
+	} else {
+		p.claims[from] = l
+	}
 	for _, a := range l.known {
 		if a.AddrPort == from {
-			return a, false
+			return a, ours
 		}
 	}
 	if len(l.known) == maxAddresses {
@@ -98,14 +104,12 @@ func (l *link) address(from netip.AddrPort) (_ *address, isNew bool) {
 		if oldest == l.remote.Load() {
 			oldest = l.known[1]
 		}
-		if p.addresses[oldest.AddrPort] == l {
-			delete(p.addresses, oldest.AddrPort)
-		}
+		p.release(l, oldest.AddrPort)
 		l.known = slices.DeleteFunc(l.known, func(a *address) bool { return a == oldest })
 	}
 	a := &address{AddrPort: from, native: p.native(from)}
 	l.known = append(l.known, a)
-	return a, true
+	return a, ours
 }
 
 // check asks whether the peer is really at an address. l.mu is held.
@@ -122,13 +126,13 @@ func (l *link) check(s *session, a *address) {
 		sealed(&s.theirs), a.AddrPort)
 }
 
-// answered takes the answer to a check of ours.
-func (l *link) answered(m *stunMessage, from netip.AddrPort, now time.Time) {
+// answered takes the answer to a check of ours; false when it is none.
+func (l *link) answered(m *stunMessage, from netip.AddrPort, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i := slices.IndexFunc(l.checks[:], func(c check) bool { return c.session != nil && c.id == m.id && c.address.AddrPort == from })
 	if i < 0 || !m.authentic(&l.checks[i].session.theirs) {
-		return
+		return false
 	}
 	c := l.checks[i]
 	l.checks[i] = check{}
@@ -137,6 +141,7 @@ func (l *link) answered(m *stunMessage, from netip.AddrPort, now time.Time) {
 	if l.candidate.address == c.address {
 		l.settle(l.candidate.session, c.address)
 	}
+	return true
 }
 
 // settle sends media to an address from now on. l.mu is held.

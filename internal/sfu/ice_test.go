@@ -49,7 +49,8 @@ var (
 
 func iceLink() (*port, *link, *post) {
 	p, out := nowhere(func(*batch) {}), &post{}
-	p.conn, p.sessions, p.addresses, p.links = out, map[string]*session{}, map[netip.AddrPort]*link{}, map[*link]struct{}{}
+	p.conn, p.sessions, p.links = out, map[string]*session{}, map[*link]struct{}{}
+	p.addresses, p.claims = map[netip.AddrPort]*link{}, map[netip.AddrPort]*link{}
 	return p, p.dial(theirs, "", func() {}), out
 }
 
@@ -105,14 +106,18 @@ func TestMediaGoOnlyWhereOurOwnCheckWasAnswered(t *testing.T) {
 
 func TestAPortThatIsUsedAgainBelongsToItsNewUser(t *testing.T) {
 	t.Parallel()
-	p, first, _ := iceLink()
+	p, first, out := iceLink()
 	second := p.dial(theirs, "", func() {})
 	p.take(asks(first.current.local, theirs, true), home, epoch)
 	if p.at(home) != first {
 		t.Fatal("the address is unknown")
 	}
 	p.take(asks(second.current.local, theirs, true), home, epoch)
-	if p.at(home) != second {
+	if p.at(home) != first {
+		t.Error("taken away without a proof")
+	}
+	p.take(replies(t, out, theirs), home, epoch)
+	if p.at(home) != second || second.remote.Load() == nil {
 		t.Error("still the one who was there before")
 	}
 	first.forget()
@@ -120,7 +125,7 @@ func TestAPortThatIsUsedAgainBelongsToItsNewUser(t *testing.T) {
 		t.Error("the old one took the address with it")
 	}
 	second.forget()
-	if len(p.addresses)+len(p.sessions)+len(p.links) != 0 {
+	if len(p.addresses)+len(p.claims)+len(p.sessions)+len(p.links) != 0 {
 		t.Error("left over", p.addresses, p.sessions, p.links)
 	}
 }

@@ -53,7 +53,8 @@ const (
 type address struct {
 	netip.AddrPort
 	native nativeAddress
-	proved bool // it answered a check of ours; protected by the link's mutex
+	asked  bool // we have checked it; protected by the link's mutex, like proved
+	proved bool // it answered a check of ours
 }
 
 var errNotConnected = errors.New("sfu: the peer is not connected")
@@ -134,9 +135,7 @@ func (l *link) forget() {
 		delete(p.sessions, l.next.local.ufrag)
 	}
 	for _, a := range l.known {
-		if p.addresses[a.AddrPort] == l {
-			delete(p.addresses, a.AddrPort)
-		}
+		p.release(l, a.AddrPort)
 	}
 }
 

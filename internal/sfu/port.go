@@ -36,6 +36,7 @@ type port struct {
 	mu        sync.Mutex // held for a look into the tables
 	sessions  map[string]*session
 	addresses map[netip.AddrPort]*link
+	claims    map[netip.AddrPort]*link // to addresses that are another's
 	links     map[*link]struct{}
 }
 
@@ -54,7 +55,7 @@ func openPort(conn net.PacketConn, ips []net.IP, log *slog.Logger, t timing, ref
 	}
 	p := &port{
 		log: log, conn: conn, local: local, timing: t, refused: refused, closed: make(chan struct{}),
-		sessions: map[string]*session{}, addresses: map[netip.AddrPort]*link{}, links: map[*link]struct{}{},
+		sessions: map[string]*session{}, addresses: map[netip.AddrPort]*link{}, claims: map[netip.AddrPort]*link{}, links: map[*link]struct{}{},
 	}
 	var err error
 	if p.identity, err = newIdentity(); err != nil {
@@ -189,9 +190,36 @@ func (p *port) takeCheck(b []byte, from netip.AddrPort, now time.Time) {
 			s.link.asked(s, &m, theirs, from, now)
 		}
 	case bindingSuccess:
-		if l := p.at(from); l != nil {
-			l.answered(&m, from, now)
+		p.takeAnswer(&m, from, now)
+	}
+}
+
+// takeAnswer takes the answer to a check. It makes an address that was another link's the property of who claimed it.
+func (p *port) takeAnswer(m *stunMessage, from netip.AddrPort, now time.Time) {
+	p.mu.Lock()
+	owner, claimant := p.addresses[from], p.claims[from]
+	p.mu.Unlock()
+	if claimant == nil || !claimant.answered(m, from, now) {
+		if owner != nil {
+			owner.answered(m, from, now)
 		}
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.claims[from] == claimant { // it may have ended meanwhile
+		p.addresses[from] = claimant
+		delete(p.claims, from)
+	}
+}
+
+// release gives up an address. p.mu is held.
+func (p *port) release(l *link, a netip.AddrPort) {
+	if p.addresses[a] == l {
+		delete(p.addresses, a)
+	}
+	if p.claims[a] == l {
+		delete(p.claims, a)
 	}
 }
 

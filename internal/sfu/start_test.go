@@ -16,6 +16,7 @@ func TestNothingIsSentBeforeStart(t *testing.T) {
 	must(t, v.sub.Attach(c.pub)) // changes nothing
 	// The other one is served in the same loop: what it gets, the waiting one would have got.
 	other := subscribe(t, e, c.pub, viewerOptions{})
+	wait(t, other.video, "packet") // of the key frame, which is to be old when the first one starts
 	for began := time.Now(); time.Since(began) < 2*keyFrameInterval; {
 		wait(t, other.video, "packet")
 	}
