@@ -372,3 +372,22 @@ func readTestdata(t testing.TB, name string) string {
 	must(t, err)
 	return strings.ReplaceAll(strings.ReplaceAll(string(b), "\r\n", "\n"), "\n", "\r\n")
 }
+
+// answerFragment is what an answer says of ICE.
+func answerFragment(answer string) (Fragment, error) {
+	var d sdp.SessionDescription
+	if err := d.UnmarshalString(answer); err != nil {
+		return Fragment{}, err
+	}
+	m := d.MediaDescriptions[0]
+	f := Fragment{EndOfCandidates: true, Media: m.MediaName.String(), Options: "trickle"}
+	f.MID, _ = m.Attribute("mid")
+	f.Ufrag, _ = m.Attribute("ice-ufrag")
+	f.Pwd, _ = m.Attribute("ice-pwd")
+	for _, a := range m.Attributes {
+		if fields := strings.Fields(a.Value); a.Key == "candidate" && fields[1] == "1" {
+			f.Candidates = append(f.Candidates, a.Value)
+		}
+	}
+	return f, nil
+}

@@ -8,32 +8,44 @@ import (
 	"unicode"
 
 	"github.com/pion/sdp/v3"
-	"github.com/pion/webrtc/v4"
+)
+
+// kind is what a track is of, as in an m-line.
+type kind string
+
+const (
+	audio kind = "audio"
+	video kind = "video"
+)
+
+// The formats that can be forwarded.
+const (
+	mimeH264 = "video/H264"
+	mimeVP8  = "video/VP8"
+	mimeOpus = "audio/opus"
 )
 
 // codec is one payload format of an offer, with the payload types the offer gave it.
 type codec struct {
-	mime     string // webrtc.MimeTypeH264, webrtc.MimeTypeVP8 or webrtc.MimeTypeOpus
+	mime     string // mimeH264, mimeVP8 or mimeOpus
 	clock    uint32
 	channels uint16
 	fmtp     string
 	payload  uint8
-	rtx      uint8 // payload type of its retransmissions; 0 when not offered
-	feedback []webrtc.RTCPFeedback
+	rtx      uint8    // payload type of its retransmissions; 0 when not offered
+	feedback []string // values of a=rtcp-fb, without the payload type
 }
 
 // known are the formats that can be forwarded. The rest of an offer is not looked at.
 var known = map[string]codec{
-	"video/h264": {mime: webrtc.MimeTypeH264, clock: 90000},
-	"video/vp8":  {mime: webrtc.MimeTypeVP8, clock: 90000},
-	"audio/opus": {mime: webrtc.MimeTypeOpus, clock: 48000, channels: 2},
+	"video/h264": {mime: mimeH264, clock: 90000},
+	"video/vp8":  {mime: mimeVP8, clock: 90000},
+	"audio/opus": {mime: mimeOpus, clock: 48000, channels: 2},
 }
 
 // wantedFeedback lists the feedback we understand as a receiver and as a sender.
 // TWCC is ours only when we receive: nothing we send carries its sequence number.
-var wantedFeedback = []webrtc.RTCPFeedback{
-	{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}, {Type: "transport-cc"},
-}
+var wantedFeedback = []string{"nack", "nack pli", "ccm fir", "transport-cc"}
 
 // readCodecs lists the formats of a media section that we know, in the order of the offer.
 func readCodecs(m *sdp.MediaDescription) []codec {
@@ -88,16 +100,16 @@ func retransmissions(m *sdp.MediaDescription) map[uint8]uint8 {
 	return found
 }
 
-func readFeedback(m *sdp.MediaDescription, format string) []webrtc.RTCPFeedback {
-	var offered []webrtc.RTCPFeedback
+func readFeedback(m *sdp.MediaDescription, format string) []string {
+	var offered []string
 	for _, a := range m.Attributes {
 		fields := strings.Fields(a.Value)
 		if a.Key != "rtcp-fb" || len(fields) < 2 || fields[0] != format && fields[0] != "*" {
 			continue
 		}
-		offered = append(offered, webrtc.RTCPFeedback{Type: fields[1], Parameter: strings.Join(fields[2:], " ")})
+		offered = append(offered, strings.Join(fields[1:], " "))
 	}
-	return slices.DeleteFunc(slices.Clone(wantedFeedback), func(f webrtc.RTCPFeedback) bool {
+	return slices.DeleteFunc(slices.Clone(wantedFeedback), func(f string) bool {
 		return !slices.Contains(offered, f)
 	})
 }
@@ -152,7 +164,7 @@ func h264Rank(c codec) (rank int, ok bool) {
 func chooseVideo(offered []codec) (codec, bool) {
 	h264 := slices.DeleteFunc(slices.Clone(offered), func(c codec) bool {
 		_, ok := h264Rank(c)
-		return c.mime != webrtc.MimeTypeH264 || !ok
+		return c.mime != mimeH264 || !ok
 	})
 	if len(h264) > 0 {
 		return slices.MinFunc(h264, func(a, b codec) int {
@@ -161,16 +173,16 @@ func chooseVideo(offered []codec) (codec, bool) {
 			return cmp.Compare(ra, rb)
 		}), true
 	}
-	if slices.ContainsFunc(offered, func(c codec) bool { return c.mime == webrtc.MimeTypeH264 }) {
+	if slices.ContainsFunc(offered, func(c codec) bool { return c.mime == mimeH264 }) {
 		return codec{}, false
 	}
-	return first(offered, webrtc.MimeTypeVP8)
+	return first(offered, mimeVP8)
 }
 
 // chooseLike picks the format in which a subscriber can receive what the
 // publication sends, in the same H.264 profile if possible.
 func chooseLike(offered []codec, sent codec) (codec, bool) {
-	if sent.mime != webrtc.MimeTypeH264 {
+	if sent.mime != mimeH264 {
 		return first(offered, sent.mime)
 	}
 	wanted, _ := h264Rank(sent)
@@ -189,23 +201,4 @@ func first(offered []codec, mime string) (codec, bool) {
 		return codec{}, false
 	}
 	return offered[i], true
-}
-
-// register makes c, and its retransmissions, the only format of its kind.
-func (c codec) register(m *webrtc.MediaEngine, kind webrtc.RTPCodecType) error {
-	err := m.RegisterCodec(webrtc.RTPCodecParameters{
-		RTPCodecCapability: webrtc.RTPCodecCapability{
-			MimeType: c.mime, ClockRate: c.clock, Channels: c.channels, SDPFmtpLine: c.fmtp, RTCPFeedback: c.feedback,
-		},
-		PayloadType: webrtc.PayloadType(c.payload),
-	}, kind)
-	if err != nil || c.rtx == 0 {
-		return err
-	}
-	return m.RegisterCodec(webrtc.RTPCodecParameters{
-		RTPCodecCapability: webrtc.RTPCodecCapability{
-			MimeType: webrtc.MimeTypeRTX, ClockRate: c.clock, SDPFmtpLine: "apt=" + strconv.Itoa(int(c.payload)),
-		},
-		PayloadType: webrtc.PayloadType(c.rtx),
-	}, kind)
 }

@@ -6,25 +6,27 @@
 // back a peer, seen from its side as a [Publication] or a [Subscription], and
 // the complete answer: all candidates are in it and none follow.
 //
-// The offer is not given to the WebRTC stack as it came. It is understood and checked
-// (offer.go), one format is chosen for each kind (codec.go), and a new offer is
-// written with nothing but that in it (trim.go): the stack has no choices to make.
-// It is told no candidates of the other side: that one checks our address first, and is answered where its checks come from.
-// Nor may a peer have more streams than it needs (buffer.go), or an error of the socket end anything (socket.go).
+// An offer is understood and checked (offer.go), one format is chosen for each kind (codec.go), and the answer is
+// written from what was understood (answer.go). No candidates of the other side are used: that one checks our
+// address, and is where its checks come from.
 //
-// A packet's journey: the publication runs one reading goroutine for each
-// layer (layer.go). It puts the packet into the layer's ring, where it stays for a second or
-// more to answer retransmission requests, then walks the list of listening
-// outlets. The list is copied on write (track.go), so the walk takes no lock that
-// subscribers share. Each outlet (outlet.go) rewrites sequence number, timestamp, SSRC and
-// payload type (munge.go) and hands the packet to its transport. An outlet keeps its SSRC and
-// continuous numbers whatever lies behind it: another layer, another
-// publication, or nothing for a while. Video begins with a key frame; the wishes
+// Below a peer is its link (link.go). The port (port.go) reads the socket, by the batch where the system can do that
+// (socket_linux.go), and tells by two tables whom a datagram is for: connectivity checks name their ICE session
+// (stun.go, ice.go), and the addresses that authentic ones came from belong to the session's link. DTLS agrees on
+// keys (handshake.go); we are its server, so our order of ciphers holds. SRTP is sealed in place (srtp.go).
+//
+// A packet's journey: the port's reader puts it into the link's inbox and wakes the peer. The peer's goroutine, the only
+// one it has, opens all that has come and keeps it in the layer's ring (layer.go), where it stays for a second or
+// more to answer retransmission requests. Then the listeners have their turns (round.go). The list is copied on write
+// (track.go), so the walk takes no lock that subscribers share. Each outlet (outlet.go) rewrites sequence number,
+// timestamp, SSRC and payload type (munge.go) and has the packet sealed into a batch (batch.go); packets for one
+// address leave in one train. An outlet keeps its SSRC and continuous numbers whatever lies behind it: another
+// layer, another publication, or nothing for a while. Video begins with a key frame; the wishes
 // for one are gathered and sent to the publisher with restraint (keyframe.go), and
-// who comes right after one gets what followed it from the ring.
+// who comes right after one gets what followed it from the ring. The publisher is told what is missing and when
+// packets came (feedback.go).
 //
-// Each peer has one goroutine (peer.go) that watches its transport, sends reports and
-// requests when they are due, and tells its owner. Callbacks of the stack only wake it.
+// Sending never waits: what the socket does not take is lost and counted. Nobody is slowed by anybody's network.
 //
 // The package knows nothing of stages, tokens or HTTP. What becomes of a peer
 // is told through [Notify].

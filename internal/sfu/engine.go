@@ -2,23 +2,11 @@ package sfu
 
 import (
 	"cmp"
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
-	"fmt"
 	"log/slog"
-	"math/big"
 	"net"
 	"sync"
 	"time"
-
-	"github.com/pion/dtls/v3"
-	"github.com/pion/ice/v4"
-	"github.com/pion/webrtc/v4"
 )
 
 // Options say what an Engine works with.
@@ -41,9 +29,9 @@ type timing struct {
 	pending      time.Duration // for the connection to come up
 	disconnected time.Duration // of silence before the peer counts as disconnected
 	failed       time.Duration // in that state before the peer counts as gone
-	keepalive    time.Duration // between our connectivity checks
+	keepalive    time.Duration // of silence before we check whether the peer is there
 	dead         time.Duration // of silence before a layer is given up
-	poll         time.Duration // between looks at a transport from which no news came
+	poll         time.Duration // between looks at a peer from which no news came
 }
 
 // The silence that ends a peer is 7 + 19 seconds, found out within 2: less than the 30
@@ -62,13 +50,11 @@ var ErrClosed = errors.New("sfu: closed")
 // Engine answers offers and forwards media between the peers behind them.
 // Its methods are safe for concurrent use.
 type Engine struct {
-	log         *slog.Logger
-	mux         *mux
-	settings    webrtc.SettingEngine
-	certificate webrtc.Certificate
-	maxPending  int
-	timing      timing
-	counters    counters
+	log        *slog.Logger
+	port       *port
+	maxPending int
+	timing     timing
+	counters   counters
 
 	mu      sync.Mutex
 	closed  bool
@@ -93,55 +79,10 @@ func Open(o Options) (*Engine, error) {
 	o.timing.poll = cmp.Or(o.timing.poll, usual.poll)
 	e := &Engine{log: o.Log, maxPending: o.MaxPending, timing: o.timing, peers: map[*Peer]struct{}{}}
 	var err error
-	if e.certificate, err = newCertificate(); err != nil {
-		return nil, fmt.Errorf("sfu: certificate: %w", err)
-	}
-	if e.mux, err = newMux(o.Conn, o.IPs, o.Log); err != nil {
+	if e.port, err = openPort(o.Conn, o.IPs, o.Log, o.timing, &e.counters.writeErrors); err != nil {
 		return nil, err
 	}
-	if err := e.set(o); err != nil {
-		return nil, errors.Join(err, e.mux.Close())
-	}
 	return e, nil
-}
-
-func (e *Engine) set(o Options) error {
-	s := &e.settings
-	s.LoggerFactory = logs{o.Log}
-	s.SetICEUDPMux(e.mux)
-	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
-	s.SetIncludeLoopbackCandidate(true) // mux decides which addresses there are
-	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	s.SetICETimeouts(o.timing.disconnected, o.timing.failed, o.timing.keepalive)
-	s.SetReceiveMTU(receiveMTU)
-	// As the DTLS server we choose the cipher. GCM costs an eighth of CM with SHA-1.
-	s.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
-	pending := o.timing.pending
-	s.SetDTLSConnectContextMaker(func() (context.Context, func()) {
-		return context.WithTimeout(context.Background(), pending)
-	})
-	return s.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)
-}
-
-// newCertificate makes the certificate for the DTLS connections of all peers. Peers check its
-// fingerprint, nothing else; so it lives for as long as any process.
-func newCertificate() (webrtc.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return webrtc.Certificate{}, err
-	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
-	if err != nil {
-		return webrtc.Certificate{}, err
-	}
-	c, err := webrtc.NewCertificate(key, x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "WebRTC"},
-		NotBefore: time.Now().AddDate(0, 0, -1), NotAfter: time.Now().AddDate(20, 0, 0),
-	})
-	if err != nil {
-		return webrtc.Certificate{}, err
-	}
-	return *c, nil
 }
 
 // Close closes all peers and the socket, and returns when nothing of the engine
@@ -160,15 +101,15 @@ func (e *Engine) Close() error {
 	for _, p := range left {
 		<-p.Done()
 	}
-	return e.mux.Close()
+	return e.port.close()
 }
 
 // Healthy tells whether the socket is read: false after Close, and while reading fails.
 func (e *Engine) Healthy() bool {
-	return !e.mux.IsClosed() && !e.mux.socket.failing(time.Now())
+	return e.port.healthy(time.Now())
 }
 
-// admit takes a pending peer in; Peer.finish or Peer.abandon take it out again.
+// admit takes a pending peer in; Peer.finish or connect take it out again.
 func (e *Engine) admit(p *Peer) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

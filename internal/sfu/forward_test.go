@@ -3,6 +3,7 @@ package sfu
 import (
 	"encoding/binary"
 	"net"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/pion/dtls/v3"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+	"github.com/pion/srtp/v3"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -43,7 +45,7 @@ func TestALateSubscriberMakesThePublisherSendAKeyFrame(t *testing.T) {
 
 func TestASubscriberSoonAfterAKeyFrameGetsWhatCameSince(t *testing.T) {
 	t.Parallel()
-	l, outlets := benchLayer(1)
+	l, outlets := benchLayer(t, 1)
 	b := benchPacket(t, 100)
 	send := func(seq byte, head byte, at time.Duration) {
 		b[3], b[7], b[12] = seq, seq/3, head // three packets a frame
@@ -55,8 +57,7 @@ func TestASubscriberSoonAfterAKeyFrameGetsWhatCameSince(t *testing.T) {
 	for seq := byte(12); seq < 30; seq++ {
 		send(seq, 0x41, 100*time.Millisecond)
 	}
-	late := newOutlet(&section{codec: l.track.codec, kind: l.track.kind}, "", wish{}, &counters{}, func() {})
-	late.writer = nowhere{}
+	late := another(t, l)
 	l.track.add(late, epoch)
 	l.plea.wanted.Store(false)
 	send(30, 0x41, 200*time.Millisecond)
@@ -70,14 +71,20 @@ func TestASubscriberSoonAfterAKeyFrameGetsWhatCameSince(t *testing.T) {
 	if late.packets != 22 || !l.plea.wanted.Load() {
 		t.Errorf("got %d packets; a key frame is wanted: %v", late.packets, l.plea.wanted.Load())
 	}
-	tooLate := newOutlet(&section{codec: l.track.codec, kind: l.track.kind}, "", wish{}, &counters{}, func() {})
-	tooLate.writer = nowhere{}
+	tooLate := another(t, l)
 	l.plea.wanted.Store(false)
 	l.track.add(tooLate, epoch)
 	send(33, 0x41, keyFrameInterval)
 	if tooLate.packets != 0 || !l.plea.wanted.Load() || outlets[0].packets != 25 {
 		t.Errorf("got %d packets; a key frame is wanted: %v", tooLate.packets, l.plea.wanted.Load())
 	}
+}
+
+// another is one more outlet that may listen to l.
+func another(t testing.TB, l *layer) *outlet {
+	o := newOutlet(&section{codec: l.track.codec, kind: l.track.kind, ssrc: 8}, wish{}, &counters{}, func() {})
+	o.out.link = benchLink(t, l.track.port, netip.MustParseAddrPort("127.0.0.1:9"), srtp.ProtectionProfileAeadAes128Gcm)
+	return o
 }
 
 func TestALossOfTheSubscribersIsAskedForOnce(t *testing.T) {
@@ -338,11 +345,10 @@ func TestTheAnswerAnnouncesTheAddressesOfTheOptions(t *testing.T) {
 
 func TestAPacketThatComesTwiceIsForwardedOnce(t *testing.T) {
 	t.Parallel()
-	l, outlets := benchLayer(1)
+	l, outlets := benchLayer(t, 1)
 	b := benchPacket(t, 100) // a key frame: nobody may begin with an old one
 	l.accept(b, epoch)
-	late := newOutlet(&section{codec: l.track.codec, kind: l.track.kind}, "", wish{}, &counters{}, func() {})
-	late.writer = nowhere{}
+	late := another(t, l)
 	l.track.add(late, epoch)
 	l.accept(b, epoch.Add(time.Second))
 	if outlets[0].packets != 1 || late.packets != 0 {

@@ -49,7 +49,7 @@ func ParseFragment(text string) (Fragment, error) {
 	if (f.Ufrag == "") != (f.Pwd == "") {
 		return Fragment{}, errors.New("the fragment has one of ice-ufrag and ice-pwd without the other")
 	}
-	if f.Ufrag != "" && !credentials(f.Ufrag, f.Pwd) {
+	if f.Ufrag != "" && !usable(credentials{f.Ufrag, f.Pwd}) {
 		return Fragment{}, errors.New("the fragment's ICE credentials are not usable")
 	}
 	return f, nil

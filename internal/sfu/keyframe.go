@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"sync/atomic"
 	"time"
-
-	"github.com/pion/webrtc/v4"
 )
 
 // startsKeyFrame tells whether a decoder can begin with this RTP payload: for
@@ -13,9 +11,9 @@ import (
 // for VP8 the first packet of a key frame (RFC 7741). Audio always can.
 func startsKeyFrame(mime string, payload []byte) bool {
 	switch mime {
-	case webrtc.MimeTypeH264:
+	case mimeH264:
 		return startsH264(payload)
-	case webrtc.MimeTypeVP8:
+	case mimeVP8:
 		return startsVP8(payload)
 	}
 	return true

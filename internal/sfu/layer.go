@@ -4,19 +4,14 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
-
-	"github.com/pion/rtcp"
-	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
 )
 
 const (
 	videoHistory = 1024 // packets kept for retransmission
 	audioHistory = 256
-	receiveMTU   = 1600
 )
 
-// layer is one incoming RTP stream. Its reader owns everything but the fields that say otherwise.
+// layer is one incoming RTP stream. The publication's goroutine owns everything but the fields that say otherwise.
 type layer struct {
 	track *track
 	rid   string
@@ -27,24 +22,25 @@ type layer struct {
 	plea  plea
 
 	listeners atomic.Pointer[[]*outlet] // replaced as a whole by track
-	taken     atomic.Bool               // a stream has been found for the layer
 	heard     atomic.Int64              // when the last packet came, in Unix nanoseconds
 	ssrc      atomic.Uint32
 	welcome   atomic.Bool // an outlet waits to begin
 
-	packet  packet
-	header  rtp.Header // lent to one outlet after the other
-	key     packet     // the last key frame's first packet, without its payload
-	old     packet     // one from the ring
-	scratch []byte
+	taken     bool // a stream has been found for the layer
+	reception reception
+	run       []packet // has come and is not delivered to all
+	round     round
+	tally     tally
+	key       packet // the last key frame's first packet, without its payload
+	scratch   []byte // of one packet from the ring
 }
 
 func newLayer(t *track, rid, label string, rank int) *layer {
 	size := audioHistory
-	if t.kind == webrtc.RTPCodecTypeVideo {
+	if t.kind == video {
 		size = videoHistory
 	}
-	l := &layer{track: t, rid: rid, label: label, rank: rank, ring: newRing(size), scratch: make([]byte, slotSize)}
+	l := &layer{track: t, rid: rid, label: label, rank: rank, ring: newRing(size), reception: reception{rate: t.codec.clock}}
 	l.listeners.Store(&[]*outlet{})
 	return l
 }
@@ -55,49 +51,28 @@ func (l *layer) alive(now time.Time, dead time.Duration) bool {
 	return heard != 0 && now.UnixNano()-heard < int64(dead)
 }
 
-// read forwards the stream until it ends.
-func (l *layer) read(t *webrtc.TrackRemote) {
-	b := make([]byte, receiveMTU)
-	for {
-		n, _, err := t.Read(b)
-		switch {
-		case err == nil:
-			l.accept(b[:n], time.Now())
-		case exhausted(err):
-			return
-		} // any other error: a malformed packet, or a payload type that was not agreed on
-	}
-}
-
-// accept takes one RTP packet on its way: into the ring, then to all who listen.
-func (l *layer) accept(b []byte, now time.Time) {
-	p := &l.packet
-	if p.parse(b) != nil {
-		return
-	}
+// take takes one packet on its way: into the ring, and into the run that is to be delivered. size is the
+// packet's in bytes.
+func (l *layer) take(p *packet, size int) {
+	l.tally.packetsIn++
+	l.tally.bytesIn += size
 	switch l.ring.put(p) {
 	case past:
-		l.track.count(len(b), 0, 0)
 		return // browsers probe for bandwidth by sending old packets again
 	case renumbered:
+		l.deliver()
 		l.restart()
 	}
-	p.at = now
 	if p.key = startsKeyFrame(l.track.codec.mime, p.payload); p.key {
 		l.begin(p)
 	}
-	l.clock.tick(p.ts, now)
-	sent := 0
+	l.clock.tick(p.ts, p.at)
 	if !p.key && l.welcome.Load() {
-		sent += l.greet(p)
+		l.deliver()
+		l.greet(p)
 	}
-	for _, o := range *l.listeners.Load() {
-		if o.forward(l, p, &l.header) {
-			sent++
-		}
-	}
-	l.track.count(len(b), sent, sent*len(p.payload))
-	if before := l.heard.Swap(now.UnixNano()); now.UnixNano()-before > int64(l.track.dead) {
+	l.run = append(l.run, *p)
+	if before := l.heard.Swap(p.at.UnixNano()); p.at.UnixNano()-before > int64(l.track.dead) {
 		l.track.changed() // the layer has begun or come back
 	}
 }
@@ -123,61 +98,47 @@ func (l *layer) begin(p *packet) {
 	}
 }
 
-// maxRun bounds what is sent to a newcomer at once, in packets.
-const maxRun = videoHistory / 2
+// maxReplay bounds what is sent to a newcomer at once, in packets.
+const maxReplay = videoHistory / 2
 
 // greet lets waiting outlets begin. When the last key frame is so young that the publisher must not be asked
 // for another yet, those who have shown nothing so far get what came since; the others get the next one.
-func (l *layer) greet(p *packet) (sent int) {
+func (l *layer) greet(p *packet) {
 	l.welcome.Store(false)
 	run := p.seq - l.key.seq
-	fresh := !l.key.at.IsZero() && p.at.Sub(l.key.at) < keyFrameInterval && run < maxRun
+	fresh := !l.key.at.IsZero() && p.at.Sub(l.key.at) < keyFrameInterval && run < maxReplay
 	asked := false
 	for _, o := range *l.listeners.Load() {
 		switch {
 		case !o.waits(l):
 		case fresh && o.join(l, &l.key, p.at):
-			sent += l.replay(o, run, p.at)
+			l.replay(o, run, p.at)
 		case !asked:
 			asked = true
 			l.ask()
 		}
 	}
-	return sent
 }
 
 // replay sends o the run of packets that began with the last key frame.
-func (l *layer) replay(o *outlet, run uint16, now time.Time) (sent int) {
+func (l *layer) replay(o *outlet, run uint16, now time.Time) {
+	if l.scratch == nil {
+		l.scratch = make([]byte, slotSize)
+	}
+	b := l.track.port.batch()
 	for i := range run {
 		if old, ok := l.ring.get(l.key.seq+i, l.scratch); ok {
 			old.at = now
-			l.old = old
-			if o.forward(l, &l.old, &l.header) {
-				sent++
-			}
+			b.room(1, len(old.payload))
+			o.forward(l, []packet{old}, b, &l.tally)
 		}
 	}
-	return sent
-}
-
-// readReports keeps the RTCP of the stream flowing, which the stack's own reports need too.
-func (l *layer) readReports(r *webrtc.RTPReceiver) {
-	for {
-		packets, _, err := r.ReadSimulcastRTCP(l.rid)
-		if exhausted(err) {
-			return
-		}
-		for _, p := range packets {
-			if report, ok := p.(*rtcp.SenderReport); ok {
-				l.clock.report(report.NTPTime, report.RTPTime, l.track.skew, time.Now())
-			}
-		}
-	}
+	b.release()
 }
 
 // ask wishes for a key frame.
 func (l *layer) ask() {
-	if l.track.kind == webrtc.RTPCodecTypeVideo && l.plea.ask() {
+	if l.track.kind == video && l.plea.ask() {
 		l.track.changed()
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/pion/sdp/v3"
-	"github.com/pion/webrtc/v4"
 )
 
 // OfferProblem says in one word why an offer was refused.
@@ -51,10 +50,10 @@ const (
 	receiving direction = "recvonly"
 )
 
-// offer is what we understood of a remote offer. Only what is in here is
-// shown to the WebRTC stack, see sdp.
+// offer is what we understood of a remote offer. Nothing else of it is used.
 type offer struct {
 	direction   direction
+	stream      string // msid stream id of what we send
 	sections    []section
 	unused      []unused
 	ufrag, pwd  string
@@ -66,12 +65,12 @@ type offer struct {
 
 // section is an audio or video m-line.
 type section struct {
-	kind       webrtc.RTPCodecType
+	kind       kind
 	mid        string
 	offered    []codec
 	codec      codec    // the chosen one of them
 	rids       []string // simulcast layers in the order of the offer
-	ssrc, rtx  uint32   // as declared; 0 when not
+	ssrc, rtx  uint32   // as declared, or ours when we send; 0 when there is none
 	extensions []extension
 }
 
@@ -117,12 +116,12 @@ func readOffer(text string, d direction) (*offer, error) {
 }
 
 func (o *offer) add(index int, desc *sdp.SessionDescription, m *sdp.MediaDescription) error {
-	kind := webrtc.NewRTPCodecType(m.MediaName.Media)
+	kind := kind(m.MediaName.Media)
 	if m.MediaName.Media == "application" {
 		o.unused = append(o.unused, unused{index, m})
 		return nil
 	}
-	if kind == 0 {
+	if kind != audio && kind != video {
 		return refuse(Malformed, "media of kind %.16q is not supported", m.MediaName.Media)
 	}
 	if o.section(kind) != nil {
@@ -148,8 +147,8 @@ func (o *offer) add(index int, desc *sdp.SessionDescription, m *sdp.MediaDescrip
 	return nil
 }
 
-func (o *offer) section(kind webrtc.RTPCodecType) *section {
-	i := slices.IndexFunc(o.sections, func(s section) bool { return s.kind == kind })
+func (o *offer) section(k kind) *section {
+	i := slices.IndexFunc(o.sections, func(s section) bool { return s.kind == k })
 	if i < 0 {
 		return nil
 	}
@@ -176,7 +175,7 @@ func (s *section) readSources(m *sdp.MediaDescription) error {
 	for _, a := range m.Attributes {
 		fields := strings.Fields(a.Value)
 		switch {
-		case a.Key == "rid" && s.kind == webrtc.RTPCodecTypeVideo && len(fields) >= 2 && fields[1] == "send":
+		case a.Key == "rid" && s.kind == video && len(fields) >= 2 && fields[1] == "send":
 			if !isToken(fields[0], 32) || slices.Contains(s.rids, fields[0]) {
 				return refuse(Malformed, "the rids of the video section are not usable")
 			}
@@ -245,7 +244,7 @@ func (o *offer) readTransport(desc *sdp.SessionDescription) error {
 		return value
 	}
 	o.ufrag, o.pwd = get("ice-ufrag"), get("ice-pwd")
-	if !credentials(o.ufrag, o.pwd) {
+	if !usable(credentials{o.ufrag, o.pwd}) {
 		return refuse(Malformed, "the offer has no usable ICE credentials")
 	}
 	if o.fingerprint = readFingerprint(tag.Attributes, desc.Attributes); o.fingerprint == "" {
@@ -289,11 +288,11 @@ func isToken(s string, longest int) bool {
 	})
 }
 
-// credentials checks lengths and characters (RFC 8839, section 5.4). Some clients use
+// usable checks lengths and characters (RFC 8839, section 5.4). Some clients use
 // characters of base64url; nothing breaks by them.
-func credentials(ufrag, pwd string) bool {
+func usable(c credentials) bool {
 	foreign := func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("+/-_=", r))
 	}
-	return len(ufrag) >= 4 && len(ufrag) <= 256 && len(pwd) >= 22 && len(pwd) <= 256 && !strings.ContainsFunc(ufrag+pwd, foreign)
+	return len(c.ufrag) >= 4 && len(c.ufrag) <= 256 && len(c.pwd) >= 22 && len(c.pwd) <= 256 && !strings.ContainsFunc(c.ufrag+c.pwd, foreign)
 }

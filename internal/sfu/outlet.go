@@ -1,52 +1,45 @@
 package sfu
 
 import (
-	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
 )
 
 // outlet is the audio or video m-line of a subscription: one outgoing RTP stream that keeps its SSRC
-// and its numbering whatever feeds it. It is the stack's TrackLocal.
+// and its numbering whatever feeds it.
 type outlet struct {
-	kind   webrtc.RTPCodecType
-	codec  codec
-	stream string // msid stream id
-	wish   wish
-	begun  func() // the first packet has been sent
-
-	// Set by the stack in Bind, before anything is forwarded.
-	writer  webrtc.TrackLocalWriter
-	ssrc    uint32
-	rtxSSRC uint32
+	kind  kind
+	codec codec
+	wish  wish
+	begun func() // the first packet has been sent
 
 	active atomic.Bool    // a packet has been sent
 	resent *atomic.Uint64 // counts packets sent for a second time
-	failed *atomic.Uint64 // counts writes refused by the transport
 
-	mu      sync.Mutex // held for arithmetic only
+	mu      sync.Mutex // held for arithmetic only, sealing included
+	out     stream
 	munger  munger
 	current *layer // what is forwarded
 	target  *layer // what will be, from its next key frame on
 	packets uint32 // for sender reports
 	octets  uint32
 
-	rtxSeq uint16 // owned by the reader of the subscriber's feedback
+	// Owned by the subscription's goroutine.
+	rtx    stream // packets sent for a second time
+	rtxSeq uint16
 	budget budget
 }
 
-func newOutlet(s *section, stream string, w wish, c *counters, begun func()) *outlet {
+func newOutlet(s *section, w wish, c *counters, begun func()) *outlet {
 	// A sequence number that starts in the lower half cannot wrap before the receiver has the first packet.
 	m := newMunger(s.codec.clock, uint16(rand.IntN(1<<15)), rand.Uint32())
 	return &outlet{
-		kind: s.kind, codec: s.codec, stream: stream, wish: w, begun: begun, munger: m,
-		resent: &c.retransmitted, failed: &c.writeErrors, rtxSeq: uint16(rand.IntN(1 << 15)),
+		kind: s.kind, codec: s.codec, wish: w, begun: begun, munger: m,
+		out: stream{ssrc: s.ssrc}, rtx: stream{ssrc: s.rtx}, resent: &c.retransmitted, rtxSeq: uint16(rand.IntN(1 << 15)),
 	}
 }
 
@@ -111,64 +104,41 @@ func (o *outlet) release() {
 	o.current, o.target = nil, nil
 }
 
-// forward sends p of layer l if l is what the outlet shows, and tells whether it did. h is the caller's, to fill in.
-func (o *outlet) forward(l *layer, p *packet, h *rtp.Header) bool {
-	if !o.number(l, p, h) {
-		return false
-	}
-	n, err := o.writer.WriteRTP(h, p.payload)
-	if err != nil {
-		o.failed.Add(1)
-		return false
-	}
-	if n > 0 && !o.active.Load() {
+// forward adds those packets of layer l to b that the outlet shows. There must be room for all.
+func (o *outlet) forward(l *layer, run []packet, b *batch, t *tally) {
+	if o.seal(l, run, b, t) && !o.active.Load() {
 		o.active.Store(true)
 		o.begun()
 	}
-	return n > 0
 }
 
-// number fills h with the outgoing numbers of p.
-func (o *outlet) number(l *layer, p *packet, h *rtp.Header) bool {
+func (o *outlet) seal(l *layer, run []packet, b *batch, t *tally) (any bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.target == l && p.key {
-		o.current, o.target = l, nil
-		o.munger.begin(p.seq, p.ts, p.at)
-	}
-	if o.current != l {
-		return false
-	}
-	seq, ts, ok := o.munger.rewrite(p.seq, p.ts, p.at)
-	if !ok {
-		return false
-	}
-	*h = rtp.Header{Version: 2, Marker: p.marker, PayloadType: o.codec.payload, SequenceNumber: seq, Timestamp: ts, SSRC: o.ssrc}
-	o.packets++
-	o.octets += uint32(len(p.payload))
-	return true
-}
-
-// readFeedback serves the subscriber's RTCP until the sender stops.
-func (o *outlet) readFeedback(s *webrtc.RTPSender) {
-	b := make([]byte, slotSize)
-	scratch := make([]byte, 2+slotSize)
-	for {
-		n, _, err := s.Read(b)
-		if exhausted(err) {
-			return
+	for i := range run {
+		p := &run[i]
+		if o.target == l && p.key {
+			o.current, o.target = l, nil
+			o.munger.begin(p.seq, p.ts, p.at)
 		}
-		packets, err := rtcp.Unmarshal(b[:n])
-		if err != nil {
+		if o.current != l {
 			continue
 		}
-		for _, p := range packets {
-			o.serve(p, scratch, time.Now())
+		seq, ts, ok := o.munger.rewrite(p.seq, p.ts, p.at)
+		if !ok || !b.add(&o.out, o.codec.payload, p, seq, ts, p.payload) {
+			continue
 		}
+		any = true
+		o.packets++
+		o.octets += uint32(len(p.payload))
+		t.packetsOut++
+		t.bytesOut += len(p.payload)
 	}
+	return any
 }
 
-func (o *outlet) serve(p rtcp.Packet, scratch []byte, now time.Time) {
+// serve does what the subscriber asks for. What it lost is added to b; scratch is for one packet.
+func (o *outlet) serve(p rtcp.Packet, b *batch, scratch []byte, now time.Time) {
 	switch p := p.(type) {
 	case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 		o.ask()
@@ -178,7 +148,7 @@ func (o *outlet) serve(p rtcp.Packet, scratch []byte, now time.Time) {
 				if !o.budget.take(now) {
 					return false
 				}
-				o.resend(seq, scratch)
+				o.resend(seq, b, scratch)
 				return true
 			})
 		}
@@ -199,29 +169,30 @@ func (o *outlet) ask() {
 }
 
 // resend answers a NACK from the layer's ring: by RFC 4588 if agreed on, else by the same packet again.
-func (o *outlet) resend(out uint16, scratch []byte) {
+func (o *outlet) resend(out uint16, b *batch, scratch []byte) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	seq, ok := o.munger.source(out)
-	l, m := o.current, o.munger
-	o.mu.Unlock()
-	if !ok || l == nil {
+	if !ok || o.current == nil {
 		return
 	}
-	p, ok := l.ring.get(seq, scratch[2:])
+	p, ok := o.current.ring.get(seq, scratch[2:])
 	if !ok {
 		return
 	}
-	h := rtp.Header{Version: 2, Marker: p.marker, PayloadType: o.codec.payload, SequenceNumber: out, Timestamp: m.stamp(p.ts), SSRC: o.ssrc}
-	payload := p.payload
-	if o.rtxSSRC != 0 && o.codec.rtx != 0 {
+	b.room(1, len(p.payload)+2)
+	ts, payload := o.munger.stamp(p.ts), p.payload
+	if o.rtx.ssrc != 0 {
 		scratch[0], scratch[1] = byte(out>>8), byte(out)
 		payload = scratch[:2+len(p.payload)]
-		h.SSRC, h.PayloadType, h.SequenceNumber = o.rtxSSRC, o.codec.rtx, o.rtxSeq
+		ok = b.add(&o.rtx, o.codec.rtx, &p, o.rtxSeq, ts, payload)
 		o.rtxSeq++
+	} else {
+		ok = b.add(&o.out, o.codec.payload, &p, out, ts, payload)
 	}
-	if _, err := o.writer.WriteRTP(&h, payload); err == nil {
+	if ok {
 		o.resent.Add(1)
-		l.track.count(0, 1, len(payload))
+		o.current.track.count(tally{packetsOut: 1, bytesOut: len(payload)})
 	}
 }
 
@@ -238,7 +209,7 @@ func (o *outlet) report(now time.Time) *rtcp.SenderReport {
 		return nil
 	}
 	return &rtcp.SenderReport{
-		SSRC: o.ssrc, NTPTime: toNTP(now), RTPTime: o.munger.stamp(ts), PacketCount: o.packets, OctetCount: o.octets,
+		SSRC: o.out.ssrc, NTPTime: toNTP(now), RTPTime: o.munger.stamp(ts), PacketCount: o.packets, OctetCount: o.octets,
 	}
 }
 
@@ -257,31 +228,3 @@ func (b *budget) take(now time.Time) bool {
 	b.spent++
 	return b.spent <= maxRetransmissions
 }
-
-var errNoFormat = errors.New("sfu: the format was not agreed on")
-
-// Bind implements webrtc.TrackLocal.
-func (o *outlet) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
-	for _, p := range c.CodecParameters() {
-		if uint8(p.PayloadType) == o.codec.payload {
-			o.writer, o.ssrc, o.rtxSSRC = c.WriteStream(), uint32(c.SSRC()), uint32(c.SSRCRetransmission())
-			return p, nil
-		}
-	}
-	return webrtc.RTPCodecParameters{}, errNoFormat
-}
-
-// Unbind implements webrtc.TrackLocal. Writing to the stream of a stopped sender is an error, nothing worse.
-func (o *outlet) Unbind(webrtc.TrackLocalContext) error { return nil }
-
-// ID implements webrtc.TrackLocal.
-func (o *outlet) ID() string { return o.kind.String() }
-
-// RID implements webrtc.TrackLocal.
-func (o *outlet) RID() string { return "" }
-
-// StreamID implements webrtc.TrackLocal.
-func (o *outlet) StreamID() string { return o.stream }
-
-// Kind implements webrtc.TrackLocal.
-func (o *outlet) Kind() webrtc.RTPCodecType { return o.kind }

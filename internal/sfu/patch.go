@@ -1,17 +1,9 @@
 package sfu
 
 import (
-	"context"
 	"crypto/rand"
 	"fmt"
-	"strings"
-	"time"
-
-	"github.com/pion/sdp/v3"
 )
-
-// restartTimeout bounds an ICE restart. Host candidates are known at once.
-const restartTimeout = 5 * time.Second
 
 // Patch takes trickled candidates or, when f has other credentials than those in use, restarts ICE
 // (RFC 9725, section 4.3). The answer to candidates is empty; to a restart it holds our new credentials and
@@ -31,60 +23,26 @@ func (p *Peer) Patch(f Fragment) (Fragment, error) {
 	if f.Ufrag == "" || f.Ufrag == p.offer.ufrag && f.Pwd == p.offer.pwd {
 		return Fragment{}, nil
 	}
-	if f.Ufrag == p.offer.ufrag || f.Pwd == p.offer.pwd || !credentials(f.Ufrag, f.Pwd) {
+	if f.Ufrag == p.offer.ufrag || f.Pwd == p.offer.pwd || !usable(credentials{f.Ufrag, f.Pwd}) {
 		return Fragment{}, fmt.Errorf("%w: both credentials must be new", ErrRestartUnsupported)
 	}
 	return p.restart(f)
 }
 
-// restart offers the stack the old offer with new credentials. p.negotiation is held.
+// restart begins a new ICE session. The old one lasts until the peer uses the new. p.negotiation is held.
 func (p *Peer) restart(f Fragment) (Fragment, error) {
 	if !p.up.Load() {
 		return Fragment{}, fmt.Errorf("%w: the peer was never connected", ErrRestartUnsupported)
 	}
-	ufrag, pwd := p.offer.ufrag, p.offer.pwd
 	p.offer.ufrag, p.offer.pwd = f.Ufrag, f.Pwd
-	ctx, cancel := context.WithTimeout(context.Background(), restartTimeout)
-	defer cancel()
-	answer, err := p.negotiate(ctx, p.offer.sdp(p.undeclared()))
-	if err != nil {
-		p.offer.ufrag, p.offer.pwd = ufrag, pwd
-		return Fragment{}, fmt.Errorf("%w: %w", ErrRestartUnsupported, err)
-	}
+	local := p.link.restart(credentials{f.Ufrag, f.Pwd})
 	p.mu.Lock()
 	p.etag = rand.Text()
 	p.mu.Unlock()
-	return answerFragment(answer)
-}
-
-// undeclared lists the streams that were recognised by their payload type, by section. The stack
-// would drop them in a renegotiation that does not mention them.
-func (p *Peer) undeclared() map[string]uint32 {
-	found := map[string]uint32{}
-	for _, r := range p.pc.GetReceivers() {
-		if t := r.Track(); t != nil && t.RID() == "" {
-			if s := p.offer.section(t.Kind()); s != nil {
-				found[s.mid] = uint32(t.SSRC())
-			}
-		}
-	}
-	return found
-}
-
-func answerFragment(answer string) (Fragment, error) {
-	var d sdp.SessionDescription
-	if err := d.UnmarshalString(answer); err != nil {
-		return Fragment{}, fmt.Errorf("sfu: ICE restart: %w", err)
-	}
-	m := d.MediaDescriptions[0]
-	f := Fragment{EndOfCandidates: true, Media: m.MediaName.String(), Options: "trickle"}
-	f.MID, _ = m.Attribute("mid")
-	f.Ufrag, _ = m.Attribute("ice-ufrag")
-	f.Pwd, _ = m.Attribute("ice-pwd")
-	for _, a := range m.Attributes {
-		if a.Key == "candidate" && !secondComponent(a) {
-			f.Candidates = append(f.Candidates, strings.TrimSpace(a.Value))
-		}
-	}
-	return f, nil
+	tag := &p.offer.sections[0]
+	name := tag.name()
+	return Fragment{
+		Ufrag: local.ufrag, Pwd: local.pwd, Candidates: p.engine.port.candidates(), EndOfCandidates: true,
+		Media: name.String(), MID: tag.mid, Options: "trickle",
+	}, nil
 }

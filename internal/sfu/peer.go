@@ -5,14 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/pion/interceptor"
-	"github.com/pion/webrtc/v4"
 )
 
 // Notify is told what becomes of a peer. Functions may be nil. They are called from the
@@ -35,17 +31,17 @@ var (
 	errVanished       = errors.New("sfu: nothing was heard of the peer for too long")
 )
 
-// Peer is one WebRTC transport, seen as a [Publication] or a [Subscription]. One goroutine, run, looks after it and makes all calls of Notify;
-// everybody else only wakes it.
+// Peer is one WebRTC transport, seen as a [Publication] or a [Subscription]. One goroutine, run, looks after it, forwards what it sends and
+// makes all calls of Notify; everybody else only wakes it.
 type Peer struct {
 	engine *Engine
-	pc     *webrtc.PeerConnection
+	link   *link
 	offer  *offer
 	notify Notify
 	side   side
 
 	wake  chan struct{} // something may have changed
-	media atomic.Bool   // RTP flows or has flown
+	media atomic.Bool   // RTP flows or has flowed
 	up    atomic.Bool   // DTLS is or was up
 	done  chan struct{}
 
@@ -53,104 +49,56 @@ type Peer struct {
 	etag    string
 	closing chan struct{}
 	cause   error
-	workers sync.WaitGroup // the goroutines of streams
 
-	streams     atomic.Int32 // that the other side has sent so far
-	negotiation sync.Mutex   // one Patch at a time
+	negotiation sync.Mutex // one Patch at a time
 }
 
 // side is what differs between publications and subscriptions in a peer's life.
 type side interface {
+	receiver
+	deliver() error // pass on what was received
 	connected()
 	look(now time.Time) time.Duration // do what is due; how long until something may be due again
 	closed()
 }
 
-// connect makes a peer for o and the complete answer to it. prepare is called before the negotiation.
-func (e *Engine) connect(ctx context.Context, o *offer, n Notify, s side, p *Peer, r *interceptor.Registry, prepare func(*webrtc.PeerConnection) error) (string, error) {
+// connect makes a peer for o and the complete answer to it. Its goroutine is for the caller to start.
+func (e *Engine) connect(ctx context.Context, o *offer, n Notify, s side, p *Peer) (string, error) {
 	*p = Peer{
 		engine: e, offer: o, notify: n, side: s, etag: rand.Text(),
 		wake: make(chan struct{}, 1), done: make(chan struct{}), closing: make(chan struct{}),
 	}
+	if err := ctx.Err(); err != nil {
+		return "", fmt.Errorf("sfu: new peer: %w", err)
+	}
 	if err := e.admit(p); err != nil {
 		return "", err
 	}
-	answer, err := p.open(ctx, r, prepare)
+	p.link = e.port.dial(credentials{o.ufrag, o.pwd}, o.fingerprint, p.changed)
+	answer, err := p.answer()
 	if err != nil {
-		p.abandon()
+		p.stop(nil)
+		p.link.close()
+		e.depart(p, true)
+		close(p.done)
 		return "", err
 	}
-	go p.run()
 	return answer, nil
 }
 
-func (p *Peer) open(ctx context.Context, r *interceptor.Registry, prepare func(*webrtc.PeerConnection) error) (answer string, err error) {
+// answer writes the answer to the peer's offer.
+func (p *Peer) answer() (_ string, err error) {
 	defer p.engine.survive(&err)
-	m, err := p.offer.mediaEngine()
-	if err != nil {
-		return "", refuse(Malformed, "the offer's payload types are in conflict")
-	}
-	settings := p.engine.settings
-	settings.BufferFactory = p.buffer
-	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r), webrtc.WithSettingEngine(settings))
-	p.pc, err = api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{p.engine.certificate}})
-	if err != nil {
-		return "", fmt.Errorf("sfu: new peer: %w", err)
-	}
-	p.pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) { p.changed() })
-	p.pc.OnICEConnectionStateChange(func(webrtc.ICEConnectionState) { p.changed() })
-	if err := prepare(p.pc); err != nil {
-		return "", fmt.Errorf("sfu: new peer: %w", err)
-	}
-	if answer, err = p.negotiate(ctx, p.offer.sdp(nil)); err != nil {
-		return "", err
-	}
-	return p.offer.finish(answer)
-}
-
-// negotiate gives the stack an offer and returns the answer with all candidates.
-func (p *Peer) negotiate(ctx context.Context, offer string) (_ string, err error) {
-	defer p.engine.survive(&err)
-	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
-		p.engine.log.Debug("offer not understood", "error", err)
-		return "", refuse(Malformed, "the offer cannot be answered")
-	}
-	gathered := webrtc.GatheringCompletePromise(p.pc)
-	answer, err := p.pc.CreateAnswer(&webrtc.AnswerOptions{OfferAnswerOptions: webrtc.OfferAnswerOptions{ICETricklingSupported: true}})
-	if err != nil {
-		return "", fmt.Errorf("sfu: answer: %w", err)
-	}
-	if err := p.pc.SetLocalDescription(answer); err != nil {
-		return "", fmt.Errorf("sfu: answer: %w", err)
-	}
-	select {
-	case <-gathered:
-	case <-ctx.Done():
-	}
-	if err := ctx.Err(); err != nil {
-		return "", fmt.Errorf("sfu: gathering candidates: %w", err)
-	}
-	return p.pc.LocalDescription().SDP, nil
+	return p.offer.answer(p.link.current.local, p.engine.port)
 }
 
 // survive, deferred, turns a panic over what a stranger has sent into a refusal: it must
-// not end everybody else's call. It is a bug of ours or of the stack, so it is logged.
+// not end everybody else's call. It is a bug of ours, so it is logged.
 func (e *Engine) survive(err *error) {
 	if r := recover(); r != nil {
 		e.log.Error("an offer caused a panic", "panic", r, "stack", string(debug.Stack()))
 		*err = refuse(Malformed, "the offer cannot be answered")
 	}
-}
-
-// abandon undoes connect.
-func (p *Peer) abandon() {
-	p.stop(nil)
-	if p.pc != nil {
-		_ = p.pc.GracefulClose()
-	}
-	p.workers.Wait()
-	p.engine.depart(p, true)
-	close(p.done)
 }
 
 // changed wakes the peer's goroutine. It never blocks.
@@ -163,19 +111,8 @@ func (p *Peer) changed() {
 
 // flowing notes that RTP flows.
 func (p *Peer) flowing() {
-	if !p.media.Swap(true) {
+	if !p.media.Load() && !p.media.Swap(true) {
 		p.changed()
-	}
-}
-
-// work runs f in a goroutine that the peer's end waits for; not at all once the end has begun.
-func (p *Peer) work(f func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	select {
-	case <-p.closing:
-	default:
-		p.workers.Go(f)
 	}
 }
 
@@ -191,8 +128,7 @@ func (p *Peer) stop(cause error) {
 	}
 }
 
-// run is the peer's life from its answer to its end. Not every change of the transports wakes
-// it for sure, so it looks for itself now and then.
+// run is the peer's life from its answer to its end.
 func (p *Peer) run() {
 	flowing, late := false, false
 	deadline := time.NewTimer(p.engine.timing.pending)
@@ -209,7 +145,11 @@ func (p *Peer) run() {
 		case <-p.wake:
 		case <-next.C:
 		}
-		if !p.up.Load() && (p.media.Load() || p.isConnected()) {
+		if err := p.forward(); err != nil {
+			p.stop(err)
+			continue
+		}
+		if !p.up.Load() && (p.media.Load() || p.link.state() == linkUp) {
 			p.up.Store(true)
 			p.engine.connected()
 			call(p.notify.Connected)
@@ -219,61 +159,43 @@ func (p *Peer) run() {
 			flowing = true
 			call(p.notify.Media)
 		}
-		p.checkState(late)
-		next.Reset(min(p.side.look(time.Now()), p.engine.timing.poll))
+		now := time.Now()
+		p.check(now, late)
+		next.Reset(min(p.side.look(now), p.engine.timing.poll))
 	}
 	p.finish()
 }
 
-// isConnected asks both transports. The peer connection's own state is not to be
-// trusted here: it is computed in two goroutines and the older result may win.
-func (p *Peer) isConnected() bool {
-	ice := p.pc.ICEConnectionState()
-	return (ice == webrtc.ICEConnectionStateConnected || ice == webrtc.ICEConnectionStateCompleted) &&
-		p.pc.SCTP().Transport().State() == webrtc.DTLSTransportStateConnected
+// forward takes what has come and passes it on.
+func (p *Peer) forward() error {
+	if err := p.link.receive(p.side); err != nil {
+		return err
+	}
+	return p.side.deliver()
 }
 
-// checkState ends a peer whose transports have ended, or are not up when it is too late.
-func (p *Peer) checkState(late bool) {
-	goodbye, failed := ended(p.pc.ICEConnectionState(), p.pc.SCTP().Transport().State())
-	up := p.up.Load()
-	switch {
-	case goodbye:
+// check ends a peer whose link has ended, or is not up when it is too late.
+func (p *Peer) check(now time.Time, late bool) {
+	up, patience := p.up.Load(), p.engine.timing.disconnected+p.engine.timing.failed
+	switch stage := p.link.state(); {
+	case stage == linkBye:
 		p.stop(nil)
-	case failed && up:
-		p.stop(errVanished)
-	case failed || late && !up:
+	case stage == linkLost || late && !up:
 		p.stop(errNeverConnected)
+	case up && p.link.silence(now) > patience:
+		p.stop(errVanished)
 	}
 }
 
-// ended tells by the states of the transports whether the other side has said goodbye, or else whether
-// it cannot be reached.
-func ended(ice webrtc.ICEConnectionState, dtls webrtc.DTLSTransportState) (goodbye, failed bool) {
-	if dtls == webrtc.DTLSTransportStateClosed { // not by us: we have not begun to close yet
-		return true, false
-	}
-	return false, ice == webrtc.ICEConnectionStateFailed || dtls == webrtc.DTLSTransportStateFailed
-}
-
-// finish tells the owner first: winding up the transport may take long.
+// finish tells the owner first: winding up the link may take long.
 func (p *Peer) finish() {
 	p.side.closed()
 	if p.notify.Closed != nil {
 		p.notify.Closed(p.cause)
 	}
-	if err := p.pc.GracefulClose(); err != nil {
-		p.engine.log.Debug("closing a peer", "error", err)
-	}
-	p.workers.Wait()
+	p.link.close()
 	p.engine.depart(p, !p.up.Load())
 	close(p.done)
-}
-
-// exhausted tells whether a stream has ended by this error from reading it. All others are
-// about a single packet.
-func exhausted(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe)
 }
 
 func call(f func()) {

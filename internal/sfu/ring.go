@@ -3,6 +3,7 @@ package sfu
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -86,9 +87,10 @@ const (
 // maxLate packets in a row are no latecomers: the publisher has begun to count anew.
 const maxLate = 100
 
-// put copies p into the ring.
+// put copies p into the ring. Its payload is the copy then, which lasts until size more have come.
 func (r *ring) put(p *packet) verdict {
 	if len(p.payload) > slotSize {
+		p.payload = slices.Clone(p.payload)
 		return news
 	}
 	r.mu.Lock()
@@ -101,7 +103,9 @@ func (r *ring) put(p *packet) verdict {
 	if found == past {
 		return past // a latecomer must not push out a packet that is still wanted
 	}
-	copy(r.bytes[i*slotSize:], p.payload)
+	kept := r.bytes[i*slotSize:][:len(p.payload)]
+	copy(kept, p.payload)
+	p.payload = kept
 	r.slots[i] = slot{used: true, marker: p.marker, seq: p.seq, size: uint16(len(p.payload)), ts: p.ts}
 	return found
 }

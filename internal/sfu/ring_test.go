@@ -9,36 +9,41 @@ import (
 
 func TestALayerTakesItsMemoryWithTheFirstPacket(t *testing.T) {
 	t.Parallel()
-	l, _ := benchLayer(1)
+	l, _ := benchLayer(t, 1)
 	if l.ring.slots != nil || l.ring.bytes != nil {
 		t.Error("memory is taken at once")
 	}
-	if _, ok := l.ring.get(7, l.scratch); ok {
+	scratch := make([]byte, slotSize)
+	if _, ok := l.ring.get(7, scratch); ok {
 		t.Error("there is a packet")
 	}
 	l.accept(benchPacket(t, 100), epoch)
-	if _, ok := l.ring.get(0, l.scratch); !ok {
+	if _, ok := l.ring.get(0, scratch); !ok {
 		t.Error("the first packet was not kept")
 	}
 }
 
-// record keeps the headers of what is forwarded.
-type record struct {
-	nowhere
-	headers *[]rtp.Header
-}
-
-func (r record) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
-	*r.headers = append(*r.headers, *h)
-	return len(payload), nil
+// record has the headers of what is forwarded kept.
+func record(l *layer, t testing.TB) *[]rtp.Header {
+	var all []rtp.Header
+	l.track.port.transmit = func(b *batch) {
+		for i := range b.trains {
+			for p := range b.trains[i].packets(b.bytes) {
+				var h rtp.Header
+				_, err := h.Unmarshal(p)
+				must(t, err)
+				all = append(all, h)
+			}
+		}
+	}
+	return &all
 }
 
 func TestAPublisherThatCountsAnewIsFollowed(t *testing.T) {
 	t.Parallel()
 	for _, back := range []uint16{300, 5000, 30000} {
-		l, outlets := benchLayer(1)
-		var got []rtp.Header
-		outlets[0].writer = record{headers: &got}
+		l, _ := benchLayer(t, 1)
+		headers := record(l, t)
 		b, now := benchPacket(t, 100), epoch
 		send := func(seq uint16, head byte) {
 			now = now.Add(10 * time.Millisecond)
@@ -53,13 +58,14 @@ func TestAPublisherThatCountsAnewIsFollowed(t *testing.T) {
 		for seq := 42000 - back; seq < 42000-back+maxLate+10; seq++ {
 			send(seq, 0x41)
 		}
+		got := *headers
 		if len(got) != 2000 || !l.plea.wanted.Load() {
 			t.Errorf("%d back: forwarded %d packets; a key frame is wanted: %v", back, len(got), l.plea.wanted.Load())
 		}
 		for seq := 42000 - back + maxLate + 10; seq < 42000-back+maxLate+20; seq++ {
 			send(seq, 0x65)
 		}
-		if len(got) != 2010 {
+		if got = *headers; len(got) != 2010 {
 			t.Fatalf("%d back: forwarded %d packets", back, len(got))
 		}
 		for i, h := range got[1:] {
@@ -72,7 +78,7 @@ func TestAPublisherThatCountsAnewIsFollowed(t *testing.T) {
 
 func TestRepeatedPacketsDoNotCountAsANewSequence(t *testing.T) {
 	t.Parallel()
-	l, outlets := benchLayer(1)
+	l, outlets := benchLayer(t, 1)
 	b := benchPacket(t, 100)
 	for range 5 {
 		for seq := range byte(200) {

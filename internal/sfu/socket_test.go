@@ -9,8 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/pion/ice/v4"
 )
 
 // faulty is a socket whose reads fail from time to time, or all of them.
@@ -110,28 +108,20 @@ func TestTheEngineIsHealthyWhileItsSocketIsRead(t *testing.T) {
 func TestAFailedReadTellsOnTheSocketForAWhile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newSocket(nil)
-		if s.failing(time.Now()) || s.again(nil) || s.again(net.ErrClosed) || s.failing(time.Now()) {
+		p := &port{closed: make(chan struct{})}
+		if !p.healthy(time.Now()) || p.again(net.ErrClosed) || !p.healthy(time.Now()) {
 			t.Error("fails without a cause")
 		}
 		began := time.Now()
-		if !s.again(errors.New("odd")) || time.Since(began) != readPause {
+		if !p.again(errors.New("odd")) || time.Since(began) != readPause {
 			t.Error("does not pause and go on")
 		}
-		if !s.failing(began) || s.failing(began.Add(failureSpan)) {
+		if p.healthy(began) || !p.healthy(began.Add(failureSpan)) {
 			t.Error("fails too long or too short")
 		}
-		close(s.closed)
-		if s.again(errors.New("odd")) && time.Since(began) != 2*readPause {
+		close(p.closed)
+		if p.again(errors.New("odd")) && time.Since(began) != 2*readPause {
 			t.Error("pauses although closed")
 		}
 	})
-}
-
-func TestTheSocketKeepsItsFastMethods(t *testing.T) {
-	t.Parallel()
-	e := openEngine(t, Options{})
-	if _, ok := e.mux.socket.fast().(ice.AddrPortReaderWriter); !ok {
-		t.Error("they are gone")
-	}
 }

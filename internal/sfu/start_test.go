@@ -16,6 +16,7 @@ func TestNothingIsSentBeforeStart(t *testing.T) {
 	must(t, v.sub.Attach(c.pub)) // changes nothing
 	// The other one is served in the same loop: what it gets, the waiting one would have got.
 	other := subscribe(t, e, c.pub, viewerOptions{})
+	wait(t, other.video, "packet") // of the key frame, which is to be old when the first one starts
 	for began := time.Now(); time.Since(began) < 2*keyFrameInterval; {
 		wait(t, other.video, "packet")
 	}
@@ -51,59 +52,15 @@ func TestStartMayComeBeforeTheConnection(t *testing.T) {
 	wait(t, n.media, "media")
 }
 
-// silent connects a publisher that sends nothing, and that the stack tells no news of.
-func silent(t *testing.T, e *Engine) *story {
-	t.Helper()
-	c, n := newClient(t), newStory()
+func TestAPublisherThatSendsNothingIsConnected(t *testing.T) {
+	t.Parallel()
+	e, c, n := openEngine(t, Options{}), newClient(t), newStory()
 	_, err := c.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 	must(t, err)
-	p, answer, err := e.Publish(t.Context(), c.offer(t), n.notify())
+	_, answer, err := e.Publish(t.Context(), c.offer(t), n.notify())
 	must(t, err)
-	p.pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) {})
-	p.pc.OnICEConnectionStateChange(func(webrtc.ICEConnectionState) {})
 	c.accept(t, answer)
-	return n
-}
-
-func TestAConnectionThatNobodyToldOfIsFound(t *testing.T) {
-	t.Parallel()
-	times := usual
-	times.poll = 50 * time.Millisecond
-	n := silent(t, openEngine(t, Options{timing: times}))
 	wait(t, n.connected, "connection")
-}
-
-func TestAConnectionIsLookedForBeforeAPeerIsGivenUp(t *testing.T) {
-	t.Parallel()
-	times := usual
-	times.pending, times.poll = 5*time.Second, time.Hour
-	n := silent(t, openEngine(t, Options{timing: times}))
-	wait(t, n.connected, "connection")
-	if len(n.closed) > 0 {
-		t.Error(<-n.closed)
-	}
-}
-
-func TestTheStatesOfTheTransportsTellTheEnd(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		ice             webrtc.ICEConnectionState
-		dtls            webrtc.DTLSTransportState
-		goodbye, failed bool
-	}{
-		{webrtc.ICEConnectionStateNew, webrtc.DTLSTransportStateNew, false, false},
-		{webrtc.ICEConnectionStateConnected, webrtc.DTLSTransportStateConnected, false, false},
-		{webrtc.ICEConnectionStateDisconnected, webrtc.DTLSTransportStateConnected, false, false},
-		{webrtc.ICEConnectionStateFailed, webrtc.DTLSTransportStateConnected, false, true},
-		{webrtc.ICEConnectionStateFailed, webrtc.DTLSTransportStateNew, false, true},
-		{webrtc.ICEConnectionStateConnected, webrtc.DTLSTransportStateFailed, false, true},
-		{webrtc.ICEConnectionStateConnected, webrtc.DTLSTransportStateClosed, true, false},
-		{webrtc.ICEConnectionStateClosed, webrtc.DTLSTransportStateClosed, true, false},
-	} {
-		if goodbye, failed := ended(c.ice, c.dtls); goodbye != c.goodbye || failed != c.failed {
-			t.Errorf("%v, %v: %v, %v", c.ice, c.dtls, goodbye, failed)
-		}
-	}
 }
 
 func TestTheEndIsToldBeforeEverythingHasWoundUp(t *testing.T) {
@@ -112,7 +69,7 @@ func TestTheEndIsToldBeforeEverythingHasWoundUp(t *testing.T) {
 	c := publish(t, e, cameraOptions{})
 	wait(t, c.connected, "connection")
 	slow := make(chan struct{})
-	c.pub.work(func() { <-slow })
+	c.pub.link.workers.Go(func() { <-slow })
 	c.pub.Close()
 	if err := wait(t, c.closed, "end"); err != nil {
 		t.Error(err)

@@ -17,17 +17,20 @@ type counters struct {
 	retransmitted, keyFrameRequests, writeErrors atomic.Uint64
 }
 
-// forwarded counts one incoming packet and what became of it. Retransmissions have no incoming packet.
-func (c *counters) forwarded(bytesIn, packetsOut, bytesOut int) {
-	if bytesIn > 0 {
-		c.packetsIn.Add(1)
-		c.bytesIn.Add(uint64(bytesIn))
+// forwarded counts incoming packets and what became of them. Retransmissions have no incoming packets.
+func (c *counters) forwarded(t tally) {
+	if t.packetsIn > 0 {
+		c.packetsIn.Add(uint64(t.packetsIn))
+		c.bytesIn.Add(uint64(t.bytesIn))
 	}
-	if packetsOut > 0 {
-		c.packetsOut.Add(uint64(packetsOut))
-		c.bytesOut.Add(uint64(bytesOut))
+	if t.packetsOut > 0 {
+		c.packetsOut.Add(uint64(t.packetsOut))
+		c.bytesOut.Add(uint64(t.bytesOut))
 	}
 }
+
+// tally is a share of the counters, gathered by one goroutine.
+type tally struct{ packetsIn, bytesIn, packetsOut, bytesOut int }
 
 // Stats reads the counters.
 func (e *Engine) Stats() Stats {

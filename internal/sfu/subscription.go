@@ -2,12 +2,12 @@ package sfu
 
 import (
 	"context"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v4"
 )
 
 // SubscribeOptions say how a publication is to be received.
@@ -27,7 +27,8 @@ type Subscription struct {
 	Peer
 	outlets   []*outlet // by m-line
 	audioOnly bool
-	reported  time.Time // owned by the peer's goroutine
+	reported  time.Time // owned by the peer's goroutine, like scratch
+	scratch   []byte
 
 	sourceMu sync.Mutex
 	live     bool // connected and not closed
@@ -51,15 +52,20 @@ func (e *Engine) Subscribe(ctx context.Context, offer string, src *Publication, 
 	if !isToken(opts.StreamID, 64) {
 		opts.StreamID = "publication"
 	}
+	o.stream = opts.StreamID
 	s := &Subscription{audioOnly: opts.AudioOnly, src: src}
 	for i := range o.sections {
 		w := wish{layer: opts.Layer, highest: opts.Highest}
-		s.outlets = append(s.outlets, newOutlet(&o.sections[i], opts.StreamID, w, &e.counters, s.flowing))
+		s.outlets = append(s.outlets, newOutlet(&o.sections[i], w, &e.counters, s.flowing))
 	}
-	answer, err := e.connect(ctx, o, n, s, &s.Peer, &interceptor.Registry{}, s.send)
+	answer, err := e.connect(ctx, o, n, s, &s.Peer)
 	if err != nil {
 		return nil, "", err
 	}
+	for _, o := range s.outlets {
+		o.out.link, o.rtx.link = s.link, s.link
+	}
+	go s.run()
 	return s, answer, nil
 }
 
@@ -69,8 +75,8 @@ func (o *offer) settleSubscriber(src *Publication) error {
 		s := &o.sections[i]
 		var ok bool
 		switch {
-		case s.kind == webrtc.RTPCodecTypeAudio:
-			if s.codec, ok = first(s.offered, webrtc.MimeTypeOpus); !ok {
+		case s.kind == audio:
+			if s.codec, ok = first(s.offered, mimeOpus); !ok {
 				return refuse(NoAudioCodec, "audio needs Opus")
 			}
 		case src != nil && src.video != nil:
@@ -83,20 +89,27 @@ func (o *offer) settleSubscriber(src *Publication) error {
 			}
 		}
 	}
+	o.number()
 	return nil
 }
 
-// send gives each outlet its place in the transport and begins to read the feedback to it.
-func (s *Subscription) send(pc *webrtc.PeerConnection) error {
-	for _, o := range s.outlets {
-		t, err := pc.AddTransceiverFromTrack(o, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
-		if err != nil {
-			return err
+// number gives the streams that we send their SSRCs.
+func (o *offer) number() {
+	var taken []uint32
+	fresh := func() uint32 {
+		for {
+			if n := rand.Uint32(); n != 0 && !slices.Contains(taken, n) {
+				taken = append(taken, n)
+				return n
+			}
 		}
-		sender := t.Sender()
-		s.work(func() { o.readFeedback(sender) })
 	}
-	return nil
+	for i := range o.sections {
+		s := &o.sections[i]
+		if s.ssrc, s.rtx = fresh(), 0; s.codec.rtx != 0 {
+			s.rtx = fresh()
+		}
+	}
 }
 
 // Start lets RTP flow, as soon as the peer is connected and attached. Its owner calls it when all is on record that
@@ -130,7 +143,7 @@ func (s *Subscription) listen() {
 		return
 	}
 	for _, o := range s.outlets {
-		if o.kind == webrtc.RTPCodecTypeAudio || !s.audioOnly {
+		if o.kind == audio || !s.audioOnly {
 			s.src.attach(o)
 		}
 	}
@@ -195,10 +208,42 @@ func (s *Subscription) look(now time.Time) time.Duration {
 	s.reported = now
 	for _, o := range s.outlets {
 		if r := o.report(now); r != nil {
-			if err := s.pc.WriteRTCP([]rtcp.Packet{r}); err != nil {
+			if err := s.link.sendReports(r); err != nil {
 				s.engine.log.Debug("sender report", "error", err)
 			}
 		}
 	}
 	return reportInterval
+}
+
+// rtp throws away what a subscriber has no reason to send.
+func (s *Subscription) rtp([]byte, arrival) {}
+
+func (s *Subscription) deliver() error { return nil }
+
+// rtcp serves the subscriber's feedback.
+func (s *Subscription) rtcp(b []byte, a arrival) {
+	packets, err := rtcp.Unmarshal(b)
+	if err != nil {
+		return
+	}
+	for _, p := range packets {
+		switch p.(type) {
+		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest, *rtcp.TransportLayerNack:
+			s.serve(p, a.at)
+		}
+	}
+}
+
+func (s *Subscription) serve(p rtcp.Packet, now time.Time) {
+	if s.scratch == nil {
+		s.scratch = make([]byte, 2+slotSize)
+	}
+	batch := s.engine.port.batch()
+	defer batch.release()
+	for _, o := range s.outlets {
+		if slices.Contains(p.DestinationSSRC(), o.out.ssrc) {
+			o.serve(p, batch, s.scratch, now)
+		}
+	}
 }

@@ -5,26 +5,31 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/pion/webrtc/v4"
 )
 
 // track is the audio or the video of a publication and those who listen to it.
 type track struct {
-	kind    webrtc.RTPCodecType
-	codec   codec
-	layers  []*layer // from the lowest to the highest, fixed
-	skew    *skew
-	dead    time.Duration // silence after which a layer is given up
-	changed func()        // makes the publication look after its layers
-	count   func(bytesIn, packetsOut, payloadOut int)
+	kind      kind
+	codec     codec
+	ssrc      uint32 // as declared; 0 when not
+	rtxSSRC   uint32
+	wantsNACK bool     // the publisher answers NACKs
+	layers    []*layer // from the lowest to the highest, fixed
+	port      *port
+	skew      *skew
+	dead      time.Duration // silence after which a layer is given up
+	changed   func()        // makes the publication look after its layers
+	count     func(tally)
 
 	mu      sync.Mutex
 	outlets []*outlet
 }
 
-func newTrack(s *section, skew *skew, dead time.Duration) *track {
-	t := &track{kind: s.kind, codec: s.codec, skew: skew, dead: dead}
+func newTrack(s *section, p *port, skew *skew, dead time.Duration) *track {
+	t := &track{
+		kind: s.kind, codec: s.codec, ssrc: s.ssrc, rtxSSRC: s.rtx, wantsNACK: slices.Contains(s.codec.feedback, "nack"),
+		port: p, skew: skew, dead: dead,
+	}
 	if len(s.rids) == 0 {
 		t.layers = []*layer{newLayer(t, "", "", 0)}
 		return t

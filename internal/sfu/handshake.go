@@ -1,0 +1,180 @@
+package sfu
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/pion/dtls/v3"
+)
+
+// ciphers are in the order of our choice: we are the DTLS server. GCM costs an eighth of CM with SHA-1.
+var ciphers = []dtls.SRTPProtectionProfile{
+	dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80,
+}
+
+var errForeignCertificate = errors.New("sfu: the certificate is not the one of the offer")
+
+// identity is what the engine shows of itself.
+type identity struct {
+	certificate tls.Certificate
+	fingerprint string // as in a=fingerprint
+}
+
+// newIdentity makes the certificate for the DTLS connections of all peers. Peers check its
+// fingerprint, nothing else; so it lives for as long as any process.
+func newIdentity() (identity, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return identity{}, err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return identity{}, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "WebRTC"},
+		NotBefore: time.Now().AddDate(0, 0, -1), NotAfter: time.Now().AddDate(20, 0, 0),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return identity{}, err
+	}
+	certificate := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return identity{certificate, fingerprintOf("sha-256", der)}, nil
+}
+
+// fingerprintOf writes a certificate's hash as SDP does (RFC 8122); "" for an unknown algorithm.
+func fingerprintOf(algorithm string, der []byte) string {
+	var digest []byte
+	switch algorithm {
+	case "sha-256":
+		sum := sha256.Sum256(der)
+		digest = sum[:]
+	case "sha-384":
+		sum := sha512.Sum384(der)
+		digest = sum[:]
+	case "sha-512":
+		sum := sha512.Sum512(der)
+		digest = sum[:]
+	default:
+		return ""
+	}
+	return algorithm + " " + strings.ReplaceAll(fmt.Sprintf("% X", digest), " ", ":")
+}
+
+// takeRecord takes a DTLS record from an address of the link. The first begins the handshake.
+func (l *link) takeRecord(b []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
+	_, _ = l.records.Write(b, nil) // too many are dropped
+	if !l.shaking {
+		l.shaking = true
+		l.workers.Go(l.shakeHands)
+	}
+}
+
+// shakeHands is the DTLS connection's life. Who has got here has shown by ICE that it is at its address and
+// knows the answer, so it is not asked for a cookie as well.
+func (l *link) shakeHands() {
+	conn, err := dtls.ServerWithOptions(recordConn{l}, l.port.local,
+		dtls.WithCertificates(l.port.identity.certificate), dtls.WithSRTPProtectionProfiles(ciphers...),
+		dtls.WithClientAuth(dtls.RequireAnyClientCert), dtls.WithInsecureSkipVerify(true),
+		dtls.WithVerifyPeerCertificate(l.verify), dtls.WithInsecureSkipVerifyHello(true), dtls.WithLoggerFactory(logs{l.port.log}))
+	if err == nil {
+		l.mu.Lock()
+		l.conn = conn // from now on, close says goodbye
+		l.mu.Unlock()
+		if err = l.agree(conn); err != nil {
+			_ = conn.Close()
+		}
+	}
+	if err != nil {
+		l.port.log.Debug("handshake", "error", err)
+		l.become(linkLost)
+		return
+	}
+	b := make([]byte, receiveMTU)
+	for err == nil { // nobody has anything to say but goodbye
+		_, err = conn.Read(b)
+	}
+	l.become(linkBye)
+}
+
+// agree makes the keys.
+func (l *link) agree(conn *dtls.Conn) error {
+	ctx, cancel := context.WithTimeout(context.Background(), l.port.timing.pending)
+	defer cancel()
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return err
+	}
+	profile, ok := conn.SelectedSRTPProtectionProfile()
+	state, known := conn.ConnectionState()
+	if !ok || !known {
+		return errors.New("sfu: no SRTP profile was agreed on")
+	}
+	k, err := newKeys(profile, &state)
+	if err != nil {
+		return err
+	}
+	l.keys.Store(k)
+	l.become(linkUp)
+	return nil
+}
+
+// verify compares the peer's certificate with the offer's fingerprint.
+func (l *link) verify(certificates [][]byte, _ [][]*x509.Certificate) error {
+	algorithm, _, _ := strings.Cut(l.fingerprint, " ")
+	if len(certificates) == 0 || fingerprintOf(algorithm, certificates[0]) != l.fingerprint {
+		return errForeignCertificate
+	}
+	return nil
+}
+
+// recordConn is a link as the packet connection of its DTLS.
+type recordConn struct{ *link }
+
+// ReadFrom implements net.PacketConn.
+func (r recordConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, _, err := r.records.Read(b, nil)
+	return n, r.LocalAddr(), err
+}
+
+// WriteTo implements net.PacketConn. The address is ICE's business.
+func (r recordConn) WriteTo(b []byte, _ net.Addr) (int, error) {
+	to := r.correspondent()
+	if to == nil {
+		return 0, errNotConnected
+	}
+	return len(b), r.port.write(b, to.AddrPort)
+}
+
+// Close implements net.PacketConn.
+func (r recordConn) Close() error { return r.records.Close() }
+
+// LocalAddr implements net.PacketConn.
+func (r recordConn) LocalAddr() net.Addr { return r.port.local }
+
+// SetDeadline implements net.PacketConn.
+func (r recordConn) SetDeadline(t time.Time) error { return r.records.SetReadDeadline(t) }
+
+// SetReadDeadline implements net.PacketConn.
+func (r recordConn) SetReadDeadline(t time.Time) error { return r.records.SetReadDeadline(t) }
+
+// SetWriteDeadline implements net.PacketConn. Writing never waits.
+func (r recordConn) SetWriteDeadline(time.Time) error { return nil }

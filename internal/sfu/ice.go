@@ -1,0 +1,190 @@
+package sfu
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// The controlled side of ICE (RFC 8445) as a server with a known address needs it: the peer checks our address
+// and nominates; where its authentic checks come from is where it is. Before media go to an
+// address, it must have answered a check of ours: nobody can aim them at a third party.
+
+// credentials are one side's of an ICE session.
+type credentials struct{ ufrag, pwd string }
+
+// session is an ICE session; a restart begins another. Its keys are protected by the link's mutex.
+type session struct {
+	link          *link
+	local, remote credentials
+	ours, theirs  stunKey // of what is sent to us, and to them
+}
+
+// candidate is an address that the peer has nominated.
+type candidate struct {
+	session *session
+	address *address
+}
+
+// check is a connectivity check of ours that may still be answered.
+type check struct {
+	candidate
+	id transaction
+}
+
+const maxAddresses = 8 // of one peer, remembered
+
+func newSession(l *link, remote credentials) *session {
+	local := credentials{rand.Text()[:16], rand.Text() + rand.Text()[:6]}
+	return &session{link: l, local: local, remote: remote, ours: newSTUNKey(local.pwd), theirs: newSTUNKey(remote.pwd)}
+}
+
+// restart begins another session. The old one goes on until the peer uses the new.
+func (l *link) restart(remote credentials) credentials {
+	s := newSession(l, remote)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.port.mu.Lock()
+	defer l.port.mu.Unlock()
+	if l.next != nil {
+		delete(l.port.sessions, l.next.local.ufrag)
+	}
+	l.next = s
+	l.port.sessions[s.local.ufrag] = s
+	return s.local
+}
+
+// asked answers a check of the peer's.
+func (l *link) asked(s *session, m *stunMessage, theirs []byte, from netip.AddrPort, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || s != l.current && s != l.next || string(theirs) != s.remote.ufrag || !m.authentic(&s.ours) {
+		return
+	}
+	if m.controlled { // section 7.3.1.1: we stay the controlled side
+		conflict := []byte{0, 0, 4, 87}
+		_ = l.port.write(newSTUN(bindingError, m.id).with(attrErrorCode, conflict).sealed(&s.ours), from)
+		return
+	}
+	l.heard.Store(now.UnixNano())
+	a, ours := l.address(from)
+	_ = l.port.write(newSTUN(bindingSuccess, m.id).withAddress(from).sealed(&s.ours), from)
+	switch {
+	case m.nominates && a.proved && ours:
+		l.settle(s, a)
+	case m.nominates:
+		l.candidate = candidate{s, a}
+		l.check(s, a)
+	case !a.proved && !a.asked || !ours:
+		l.check(s, a)
+	}
+	a.asked = true
+}
+
+// address finds what is known of an address, and makes it the link's in the port's table; when it is another link's, only
+// the answer to a check of ours will. l.mu is held.
+func (l *link) address(from netip.AddrPort) (_ *address, ours bool) {
+	p := l.port
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if ours = p.addresses[from] == nil || p.addresses[from] == l; ours {
+		p.addresses[from] = l
+	} else {
+		p.claims[from] = l
+	}
+	for _, a := range l.known {
+		if a.AddrPort == from {
+			return a, ours
+		}
+	}
+	if len(l.known) == maxAddresses {
+		oldest := l.known[0]
+		if oldest == l.remote.Load() {
+			oldest = l.known[1]
+		}
+		p.release(l, oldest.AddrPort)
+		l.known = slices.DeleteFunc(l.known, func(a *address) bool { return a == oldest })
+	}
+	a := &address{AddrPort: from, native: p.native(from)}
+	l.known = append(l.known, a)
+	return a, ours
+}
+
+// check asks whether the peer is really at an address. l.mu is held.
+func (l *link) check(s *session, a *address) {
+	c := check{candidate: candidate{s, a}}
+	_, _ = rand.Read(c.id[:])
+	l.checks[l.made%len(l.checks)] = c
+	l.made++
+	const priority = 110<<24 | 65535<<8 | 255 // as if we were peer-reflexive
+	_ = l.port.write(newSTUN(bindingRequest, c.id).
+		with(attrUsername, []byte(s.remote.ufrag+":"+s.local.ufrag)).
+		with(attrControlled, make([]byte, 8)).
+		with(attrPriority, binary.BigEndian.AppendUint32(nil, priority)).
+		sealed(&s.theirs), a.AddrPort)
+}
+
+// answered takes the answer to a check of ours; false when it is none.
+func (l *link) answered(m *stunMessage, from netip.AddrPort, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.IndexFunc(l.checks[:], func(c check) bool { return c.session != nil && c.id == m.id && c.address.AddrPort == from })
+	if i < 0 || !m.authentic(&l.checks[i].session.theirs) {
+		return false
+	}
+	c := l.checks[i]
+	l.checks[i] = check{}
+	l.heard.Store(now.UnixNano())
+	c.address.proved = true
+	if l.candidate.address == c.address {
+		l.settle(l.candidate.session, c.address)
+	}
+	return true
+}
+
+// settle sends media to an address from now on. l.mu is held.
+func (l *link) settle(s *session, a *address) {
+	l.candidate = candidate{}
+	if s == l.next {
+		l.port.mu.Lock()
+		delete(l.port.sessions, l.current.local.ufrag)
+		l.port.mu.Unlock()
+		l.current, l.next = s, nil
+	}
+	if l.remote.Swap(a) == nil {
+		l.wake()
+	}
+}
+
+// tend makes the check that is due: of an address that has not answered yet, or of a peer that has been
+// quiet (RFC 7675).
+func (l *link) tend(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	remote := l.remote.Load()
+	switch {
+	case l.closed:
+	case l.candidate.address != nil:
+		l.check(l.candidate.session, l.candidate.address)
+	case remote != nil && l.silence(now) > l.port.timing.keepalive:
+		l.check(l.current, remote)
+	}
+}
+
+// correspondent is where the handshake goes: not yet a proved address, perhaps.
+func (l *link) correspondent() *address {
+	if a := l.remote.Load(); a != nil {
+		return a
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.candidate.address != nil:
+		return l.candidate.address
+	case len(l.known) > 0:
+		return l.known[len(l.known)-1]
+	}
+	return nil
+}
