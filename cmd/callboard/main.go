@@ -46,7 +46,7 @@ subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
 			return err
 		},
 	}
-	root.AddCommand(serveCommand(), envCommand(), keysCommand(), policyCommand(), quotasCommand(), lsCommand(), healthCommand(), verifyCommand(), demoCommand(), versionCommand())
+	root.AddCommand(serveCommand(), envCommand(), keysCommand(), policyCommand(), quotasCommand(), lsCommand(), webhooksCommand(), eraseCommand(), healthCommand(), verifyCommand(), demoCommand(), migrateCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

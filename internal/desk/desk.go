@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"callboard/internal/api"
+	"callboard/internal/hook"
 	"callboard/internal/stage"
 )
 
@@ -20,6 +21,7 @@ const timeout = 30 * time.Second
 // Options are what a Desk is built from. All members without a remark are required.
 type Options struct {
 	Service *stage.Service
+	Hooks   *hook.Courier
 	// API lets visitors in, and answers requests for routes that do not exist.
 	API *api.API
 	Log *slog.Logger

@@ -7,6 +7,8 @@ func table() []route {
 	return slices.Concat(
 		descriptionRoutes(),
 		sessionRoutes(),
+		webhookRoutes(),
+		erasureRoutes(),
 	)
 }
 

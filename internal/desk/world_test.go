@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"callboard/internal/api"
+	"callboard/internal/hook"
 	"callboard/internal/iam"
 	"callboard/internal/sigv4"
 	"callboard/internal/stage"
@@ -33,6 +34,7 @@ type world struct {
 	t        testing.TB
 	service  *stage.Service
 	register *stage.Register
+	hooks    *hook.Courier
 	caller   stage.Caller
 
 	mu        sync.Mutex
@@ -66,7 +68,9 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	})
 	w.check(err)
 	w.service.UseFloor(emptyFloor{})
-	o := Options{Service: w.service, API: w.newAPI(), Log: slog.New(slog.DiscardHandler), BasePath: "/base"}
+	w.hooks, err = hook.Open(t.Context(), hook.Options{Service: w.service, Store: facts, Now: w.clock})
+	w.check(err)
+	o := Options{Service: w.service, Hooks: w.hooks, API: w.newAPI(), Log: slog.New(slog.DiscardHandler), BasePath: "/base"}
 	for _, f := range change {
 		f(&o)
 	}

@@ -69,7 +69,15 @@ var operations = []operation{
 // ownOperations are those of Callboard's own API; "callboard:" and the name make an
 // action.
 var ownOperations = []operation{
+	{"CreateWebhook", []string{""}},
+	{"DeleteWebhook", []string{""}},
+	{"EraseUser", []string{""}},
 	{"GetSession", []string{"stage"}},
+	{"GetWebhook", []string{""}},
+	{"ListDeadLetters", []string{""}},
+	{"ListWebhooks", []string{""}},
+	{"RedeliverWebhook", []string{""}},
+	{"UpdateWebhook", []string{""}},
 	{"WatchSession", []string{"stage"}},
 	{"WatchStage", []string{"stage"}},
 }

@@ -14,4 +14,9 @@
 // What the people on one stage may see of each other is kept by that stage's cast,
 // which learns of a fact only after it was recorded. Lookers are woken and
 // come to read; nothing is queued for them, so a slow one costs nobody anything.
+//
+// There may be other processes on the same facts. Then a participant's goroutine
+// claims its seat before anything else, so that it is the only one anywhere;
+// a subscription to somebody whom another process holds is received through
+// [Others], a [Visit] there; and a [Watch] gives what is news about the people here.
 package live

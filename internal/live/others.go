@@ -55,19 +55,22 @@ func (f *Floor) Home(ctx context.Context, a stage.Admission) (elsewhere *stage.P
 			f.mu.Unlock()
 		})
 	})
-	var home stage.Process
+	var claim struct { // the goroutine's until it has closed claimed
+		home stage.Process
+		err  error
+	}
 	claimed := make(chan struct{})
 	p.post(func() {
 		defer close(claimed)
-		home, err = p.comeHome(ctx)
+		claim.home, claim.err = p.comeHome(ctx)
 	})
-	if late := wait(ctx, claimed); late != nil {
+	if err := wait(ctx, claimed); err != nil {
 		leave()
-		return nil, nil, late
+		return nil, nil, err
 	}
-	if err != nil || home.ID != f.Register.Process() {
+	if claim.err != nil || claim.home.ID != f.Register.Process() {
 		leave()
-		return &home, func() {}, err
+		return &claim.home, func() {}, claim.err
 	}
 	return nil, leave, nil
 }

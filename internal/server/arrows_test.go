@@ -37,10 +37,11 @@ var arrows = map[string]arrow{
 	"internal/audit":             {ours: []string{"stage"}, why: "facts are held against each other however they are kept", never: []string{"net/http", "os", "database/sql"}},
 	"internal/proof":             {why: "the proof has tests only"},
 	"internal/api":               {ours: []string{"stage", "sigv4", "iam"}, why: "the API asks the domain and nobody else"},
-	"internal/desk":              {ours: []string{"api", "stage"}, why: "the desk asks the domain; who may come in is the API's to say"},
+	"internal/desk":              {ours: []string{"api", "hook", "stage"}, why: "the desk asks the domain; who may come in is the API's to say"},
 	"internal/bucket":            {ours: []string{"sigv4"}, why: "a place with buckets knows nothing of what they are for"},
 	"internal/quota":             {ours: []string{"stage"}, why: "quotas are figures and counts; who owns what is bounded enforces them", never: []string{"net/http", "database/sql"}},
 	"internal/sfu":               {why: "media know no stage, no token, no HTTP", never: []string{"net/http", "database/sql"}},
+	"internal/hook":              {ours: []string{"stage"}, why: "webhooks follow the feed and know nobody else", never: []string{"database/sql", "os"}},
 	"internal/lobby":             {ours: []string{"sdk"}, why: "pages are files: whoever joins does so at the other doors"},
 	"sdk":                        {why: "client libraries know nothing of the server"},
 	"internal/live":              {ours: []string{"stage", "sfu"}, why: "the floor joins domain and media and speaks to no network", never: []string{"net/http", "database/sql"}},
@@ -51,9 +52,9 @@ var arrows = map[string]arrow{
 	"internal/guest":             {why: "a guest is a stranger: it knows the wires only"},
 	"internal/rehearsal":         {why: "what is only for tests knows nothing of what it is used on"},
 	"internal/seed":              {ours: []string{"iam", "keyring", "stage", "token"}, why: "a seed is sown through the domain, like a caller's wishes", never: []string{"net/http"}},
-	"internal/server":            {ours: []string{"api", "audit", "bucket", "desk", "iam", "keyring", "live", "lobby", "presence", "quota", "rehearsal", "seed", "sfu", "sigv4", "stage", "store", "token", "troupe", "whip"}, why: "the server knows all parts, but no test support and no guest"},
+	"internal/server":            {ours: []string{"api", "audit", "bucket", "desk", "hook", "iam", "keyring", "live", "lobby", "presence", "quota", "rehearsal", "seed", "sfu", "sigv4", "stage", "store", "token", "troupe", "whip"}, why: "the server knows all parts, but no test support and no guest"},
 	"internal/server/servertest": {ours: []string{"server", "sigv4"}, why: "test support drives a server from outside"},
-	"cmd/callboard":              {ours: []string{"server", "guest", "keyring", "iam", "quota"}, why: "the command is a doorway to the server"},
+	"cmd/callboard":              {ours: []string{"server", "guest", "hook", "keyring", "iam", "quota"}, why: "the command is a doorway to the server"},
 }
 
 // keepers are who alone may know a library.

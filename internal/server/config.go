@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"callboard/internal/bucket"
+	"callboard/internal/hook"
 	"callboard/internal/stage"
 	"callboard/internal/store"
 )
@@ -52,6 +54,13 @@ type Config struct {
 	BucketsAccessKeyID     string
 	BucketsSecretAccessKey string
 
+	History time.Duration // how long a session is kept after its end; 0 for good
+
+	Webhooks        []string       // URLs that are told of everything
+	WebhookSecrets  []string       // sign what they are sent
+	WebhookNetworks []netip.Prefix // where webhooks made through the API may go beside the internet
+	WebhookGiveUp   time.Duration  // after which an event that is refused is a dead letter
+
 	Linger      time.Duration // how long a session outlives its last participant
 	ClockSkew   time.Duration // how far a request's clock may be off
 	RollMemory  int           // MiB for the participants that are kept in memory; 0 keeps none
@@ -66,19 +75,21 @@ type Config struct {
 // Default gives the configuration of a server that is told nothing.
 func Default() Config {
 	return Config{
-		Listen:      "127.0.0.1:7480",
-		Media:       "127.0.0.1:7481",
-		Data:        "./callboard-data",
-		Files:       "./callboard-data",
-		Region:      "us-east-1",
-		Account:     "000000000000",
-		Linger:      120 * time.Second,
-		ClockSkew:   5 * time.Minute,
-		Quotas:      "none",
-		RollMemory:  store.DefaultRollBytes >> 20,
-		LogFormat:   "text",
-		LogOutput:   io.Discard,
-		ShutdownMax: 10 * time.Second,
+		Listen:    "127.0.0.1:7480",
+		Media:     "127.0.0.1:7481",
+		Data:      "./callboard-data",
+		Files:     "./callboard-data",
+		Region:    "us-east-1",
+		Account:   "000000000000",
+		Linger:    120 * time.Second,
+		ClockSkew: 5 * time.Minute,
+
+		WebhookGiveUp: hook.DefaultGiveUp,
+		Quotas:        "none",
+		RollMemory:    store.DefaultRollBytes >> 20,
+		LogFormat:     "text",
+		LogOutput:     io.Discard,
+		ShutdownMax:   10 * time.Second,
 	}
 }
 
@@ -93,7 +104,7 @@ func (c *Config) check() error {
 	if len(c.Regions) > 0 && !slices.Contains(c.Regions, c.Region) {
 		return fmt.Errorf("region is %s, which is not among regions (%s)", c.Region, strings.Join(c.Regions, ", "))
 	}
-	if err := c.checkDev(); err != nil {
+	if err := cmp.Or(c.checkHooks(), c.checkDev()); err != nil {
 		return err
 	}
 	if c.PublicURL == "" && wildcard(c.Listen) && !c.DevNetwork {

@@ -75,7 +75,7 @@ func TestABadValueIsRefusedInOneSentenceThatNamesItsOrigin(t *testing.T) {
 
 func TestASecretIsNotRepeatedInAnError(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"secret-access-key", "buckets-secret-access-key"} {
+	for _, name := range []string{"secret-access-key", "buckets-secret-access-key", "webhook-secrets"} {
 		_, err := Load(Sources{Flag: values(map[string]string{name: "oh no a space"})})
 		if err == nil || strings.Contains(err.Error(), "oh no") {
 			t.Errorf("%s: got %v", name, err)

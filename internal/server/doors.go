@@ -56,7 +56,7 @@ func (s *Server) doors(ctx context.Context) (*doors, error) {
 		}
 	}
 	plain := s.newAPI("", pageKey)
-	s.desk = desk.New(desk.Options{Service: s.service, API: plain, Log: s.log, BasePath: base})
+	s.desk = desk.New(desk.Options{Service: s.service, Hooks: s.courier, API: plain, Log: s.log, BasePath: base})
 	welcome := lobby.New()
 	for path := range welcome.Paths() {
 		own[path] = welcome

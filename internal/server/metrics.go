@@ -35,7 +35,7 @@ func newMetrics(s *Server) *metrics {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
 		}, []string{"operation"}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, probes(s), refusals{s.meter.Stats},
+	m.registry.MustRegister(m.requests, m.durations, probes(s), refusals{s.meter.Stats}, deliveries{s.courier.Stats},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

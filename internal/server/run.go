@@ -20,13 +20,18 @@ func (s *Server) Run(ctx context.Context) error {
 	floor, served := make(chan error, 1), make(chan error, 1)
 	s.gate.Lock() // operations wait for the seed, from the first on
 	go func() {
-		var company sync.WaitGroup
+		var company, telling sync.WaitGroup
 		company.Go(func() { s.meter.Run(onFloor) })
+		company.Go(func() { s.keepHistory(onFloor) })
 		inTroupe, leave := context.WithCancel(context.WithoutCancel(ctx))
 		company.Go(func() { s.runTroupe(inTroupe) })
+		untilQuiet, quiet := context.WithCancel(context.WithoutCancel(ctx))
+		telling.Go(func() { s.courier.Run(untilQuiet) })
 		err := s.floor.Run(onFloor)
 		leave() // its people have left, and the others know
 		company.Wait()
+		quiet() // what webhooks are not told of by now they are told after the next start
+		telling.Wait()
 		floor <- err
 	}()
 	go func() { served <- s.http.Serve(s.listener) }()

@@ -18,6 +18,7 @@ import (
 
 	"callboard/internal/api"
 	"callboard/internal/desk"
+	"callboard/internal/hook"
 	"callboard/internal/keyring"
 	"callboard/internal/live"
 	"callboard/internal/presence"
@@ -49,6 +50,7 @@ type Server struct {
 	store    *store.Store
 	service  *stage.Service
 	register *stage.Register
+	courier  *hook.Courier
 	engine   *sfu.Engine
 	floor    *live.Floor
 	troupe   *troupe.Troupe // nil unless there may be other processes
@@ -84,7 +86,10 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, log: newLogger(&cfg)}
 	// Files that may be wrong come first: until they are read nothing is made.
-	steps := []func(context.Context) error{s.openSeed, s.openQuotas, s.openAccess, s.openListener, s.openStore, s.openStage, s.openTroupe, s.recover, s.openFloor, s.openHTTP}
+	steps := []func(context.Context) error{
+		s.openSeed, s.openQuotas, s.openAccess, s.openListener, s.openStore, s.openStage, s.openTroupe, s.recover,
+		s.openHooks, s.openFloor, s.openHTTP,
+	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.close())

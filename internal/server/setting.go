@@ -58,6 +58,11 @@ func Settings() []Setting {
 		text("seed", "YAML file of stages, tokens and keys that are to be there from the start", "the path of a file", notEmpty, func(c *Config) *string { return &c.Seed }),
 		optional("rand-seed", "with dev: the same ids in each run, in the order of the calls; a number that picks which", func(c *Config) **uint64 { return &c.RandSeed }),
 		prefixes("trusted-proxies", "addresses or networks of proxies whose X-Forwarded-For tells where a request came from", func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
+		span("history", "how long sessions are kept after their end, such as 60d (default: for good)", time.Minute, func(c *Config) *time.Duration { return &c.History }),
+		list("webhooks", "URLs that every event is posted to, separated by commas", "URLs separated by commas, such as https://example.com/hook", 20, isWebhook, func(c *Config) *[]string { return &c.Webhooks }),
+		list("webhook-secrets", "one or two secrets, separated by a comma, that sign what webhooks are sent; better a variable or the file than a flag", "one or two secrets such as \"callboard webhooks secret\" makes", 2, isWebhookSecret, func(c *Config) *[]string { return &c.WebhookSecrets }),
+		prefixes("webhook-networks", "addresses or networks that webhooks made through the API may reach, beside the internet", func(c *Config) *[]netip.Prefix { return &c.WebhookNetworks }),
+		duration("webhook-give-up", "after how long an event that a webhook refuses is a dead letter", time.Minute, func(c *Config) *time.Duration { return &c.WebhookGiveUp }),
 		duration("linger", "how long a session outlives its last participant", 0, func(c *Config) *time.Duration { return &c.Linger }),
 		duration("clock-skew", "how far the clock of a signed request may be off", time.Second, func(c *Config) *time.Duration { return &c.ClockSkew }),
 		text("quotas", "what an account may have and how fast it may call: aws, none, or a file (see callboard quotas)", "aws, none, or a file", notEmpty, func(c *Config) *string { return &c.Quotas }),
@@ -268,7 +273,7 @@ func isReachable(u *url.URL) bool {
 
 // refusal is the one sentence that stops a start.
 func (s Setting) refusal(origin, value string) error {
-	if strings.HasSuffix(s.Name, "secret-access-key") {
+	if strings.HasSuffix(s.Name, "secret-access-key") || s.Name == "webhook-secrets" {
 		return fmt.Errorf("%s is not allowed: it must be %s", origin, s.Allowed)
 	}
 	return fmt.Errorf("%s is %q: it must be %s", origin, value, s.Allowed)

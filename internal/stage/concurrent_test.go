@@ -80,6 +80,9 @@ func eventsAlternate(tx stage.Tx) error {
 		if e.No != int64(i+1) {
 			return fmt.Errorf("event %d has number %d", i+1, e.No)
 		}
+		if e.Participant == "" {
+			continue // of the session itself
+		}
 		who := fmt.Sprint(e.Session, e.Participant)
 		if e.Name == stage.Joined == here[who] {
 			return fmt.Errorf("%s of %s, who is here: %v", e.Name, who, here[who])

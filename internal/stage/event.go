@@ -21,6 +21,13 @@ const (
 	SubscribeError   EventName = "SUBSCRIBE_ERROR"
 )
 
+// The events of a session itself, which have no participant. They are in the
+// feed and in no list.
+const (
+	SessionStarted EventName = "SESSION_STARTED"
+	SessionEnded   EventName = "SESSION_ENDED" // dated when that was found out; the session has the time of its end
+)
+
 // ErrorCode is the errorCode of a JOIN_ERROR, PUBLISH_ERROR or SUBSCRIBE_ERROR.
 type ErrorCode string
 
@@ -42,13 +49,14 @@ const (
 	InternalServerException  ErrorCode = "INTERNAL_SERVER_EXCEPTION"
 )
 
-// Event is one fact about a participant: numbered, never changed.
+// Event is one fact about a participant, or about a session as a whole:
+// numbered, never changed.
 type Event struct {
 	No          int64 // position in the feed
 	At          time.Time
 	Stage       ARN
-	Session     int64 // Session.No
-	Participant string
+	Session     int64  // Session.No
+	Participant string // "" in the events of a session itself
 	Name        EventName
 	Remote      string    // the publisher, on subscribe events
 	Error       ErrorCode // on the three error events
@@ -59,7 +67,7 @@ type Event struct {
 func (s *Service) Events(ctx context.Context, c Caller, arn ARN, sessionID, id string, p Page) (list []Event, next int64, err error) {
 	err = s.store.View(ctx, func(tx Tx) error {
 		session, known, err := lookup(tx, c, arn, sessionID)
-		if err != nil || !known {
+		if err != nil || !known || id == "" { // whose events are the session's own
 			return err
 		}
 		list, err = tx.Events(EventQuery{Session: session.No, Participant: id, Before: p.After, Limit: p.Limit + 1})

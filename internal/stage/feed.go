@@ -56,8 +56,24 @@ func (s *Service) Feed(ctx context.Context, after int64) iter.Seq2[Event, error]
 
 func (s *Service) feedAfter(ctx context.Context, after int64) (list []Event, err error) {
 	err = s.store.View(ctx, func(tx Tx) error {
-		list, err = tx.Feed(after, feedBatch)
+		oldest, err := tx.Oldest()
+		if err == nil && after < oldest {
+			err = ErrFeedBehind
+		}
+		if err == nil {
+			list, err = tx.Feed(after, feedBatch)
+		}
 		return err
 	})
 	return list, err
+}
+
+// Oldest is the position at which a new reader of the feed can begin: all
+// that happened after it is there. It grows when history is removed.
+func (s *Service) Oldest(ctx context.Context) (no int64, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		no, err = tx.Oldest()
+		return err
+	})
+	return no, err
 }

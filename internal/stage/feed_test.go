@@ -3,6 +3,8 @@ package stage_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"callboard/internal/stage"
@@ -23,7 +25,7 @@ func TestAFeedGivesWhatWasThenWhatComesAndEndsWithItsContext(t *testing.T) {
 	var got []string
 	for e, err := range w.Feed(ctx, 0) {
 		w.check(err)
-		got = append(got, e.Participant)
+		got = append(got, string(e.Name)+e.Participant)
 		switch e.Participant {
 		case "a":
 			join("b") // is only durable after this reader has waited
@@ -34,8 +36,39 @@ func TestAFeedGivesWhatWasThenWhatComesAndEndsWithItsContext(t *testing.T) {
 			t.Errorf("event %d has number %d", len(got), e.No)
 		}
 	}
-	if len(got) != 2 || got[1] != "b" {
+	if want := []string{"SESSION_STARTED", "JOINEDa", "JOINEDb"}; !slices.Equal(got, want) {
 		t.Errorf("the feed gave %q", got)
+	}
+}
+
+func TestTheFeedTellsOnceThatASessionStartedAndEnded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	arn := w.stage()
+	a := w.join(arn, "")
+	w.record(a, stage.Left)
+	w.pass(2 * linger)
+	b := w.join(arn, "") // who finds that the session has ended
+	w.record(b, stage.Left)
+	w.pass(2 * linger)
+	w.check(w.Sweep(t.Context()))
+	w.check(w.Sweep(t.Context()))
+	w.join(arn, "")
+	w.check(w.DeleteStage(t.Context(), w.caller, arn))
+	var got []string
+	w.check(w.store.View(t.Context(), func(tx stage.Tx) error {
+		list, err := tx.Feed(0, 100)
+		for _, e := range list {
+			got = append(got, string(e.Name))
+			if (e.Participant == "") != strings.HasPrefix(string(e.Name), "SESSION_") || e.Session == 0 {
+				t.Errorf("%+v", e)
+			}
+		}
+		return err
+	}))
+	one := []string{"SESSION_STARTED", "JOINED", "LEFT", "SESSION_ENDED"}
+	if want := slices.Repeat(one, 3); !slices.Equal(got, want) {
+		t.Errorf("the feed is %q", got)
 	}
 }
 

@@ -15,7 +15,7 @@ const (
 	ReasonUnknown                 Reason = "unknown"
 )
 
-// Floor acts on the people who are present in this process.
+// Floor acts on the people who are present, whichever process holds them.
 type Floor interface {
 	// Disconnect ends everything the participant has on the stage and returns
 	// after its leaving is recorded; at once if the participant is not here.

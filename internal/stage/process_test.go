@@ -129,8 +129,14 @@ func TestAProcessThatWasTakenForDeadWritesNothingUntilItIsEnlistedAnew(t *testin
 	if _, err := other.Join(t.Context(), a, stage.Client{}); !errors.Is(err, stage.ErrNotHeld) {
 		t.Errorf("joining: %v", err)
 	}
+	if other.Held(w.clock()) || !w.Held(w.clock()) {
+		t.Error("who was silent takes itself for alive, or the other one does not")
+	}
 	_, err = other.Enlist(t.Context(), "http://10.0.0.2", "")
 	w.check(err)
+	if !other.Held(w.clock()) {
+		t.Error("who has begun anew is not alive")
+	}
 	_, err = other.Join(t.Context(), a, stage.Client{})
 	w.check(err)
 	if got := strings.Join(w.events(e), " "); got != "JOINED LEFT JOINED" {

@@ -155,11 +155,8 @@ func (r *Register) record(tx Tx, e Entry, p *Participant, f Fact) error {
 		p.Detail.Protocol = f.Protocol
 	case Left:
 		p.Connected = false
-		if err := r.depart(tx, e); err != nil {
-			return err
-		}
 	}
-	return tx.AppendEvent(&Event{
+	err := tx.AppendEvent(&Event{
 		At:          tx.Now(),
 		Stage:       e.Stage,
 		Session:     e.Session,
@@ -168,6 +165,10 @@ func (r *Register) record(tx Tx, e Entry, p *Participant, f Fact) error {
 		Remote:      f.Remote,
 		Error:       f.Error,
 	})
+	if err == nil && f.Name == Left {
+		err = r.depart(tx, e)
+	}
+	return err
 }
 
 // depart counts one participant out of its session and gives up its seat.
@@ -177,6 +178,7 @@ func (r *Register) depart(tx Tx, e Entry) error {
 		return err
 	}
 	s.Connected--
+	live := s.Ended.IsZero()
 	if s.Connected == 0 {
 		s.LastLeft = tx.Now()
 		s.settle(tx.Now(), r.linger)
@@ -185,6 +187,9 @@ func (r *Register) depart(tx Tx, e Entry) error {
 		if err := tx.DeleteSeat(e.Stage, e.ParticipantID); err != nil {
 			return err
 		}
+	}
+	if live && !s.Ended.IsZero() {
+		return putEnded(tx, &s)
 	}
 	return tx.PutSession(&s)
 }

@@ -52,12 +52,27 @@ func (r *Register) openSession(tx Tx, arn ARN) (Session, error) {
 		if live.Ended.IsZero() {
 			return live, nil
 		}
-		if err := tx.PutSession(&live); err != nil {
+		if err := putEnded(tx, &live); err != nil {
 			return Session{}, err
 		}
 	}
 	fresh := Session{Stage: arn, ID: "st-" + r.randomID(13), Started: tx.Now(), NextSeq: 1}
-	return fresh, tx.PutSession(&fresh)
+	if err := tx.PutSession(&fresh); err != nil {
+		return Session{}, err
+	}
+	return fresh, tellSession(tx, fresh, SessionStarted)
+}
+
+// putEnded stores a session whose end was found out just now.
+func putEnded(tx Tx, s *Session) error {
+	if err := tx.PutSession(s); err != nil {
+		return err
+	}
+	return tellSession(tx, *s, SessionEnded)
+}
+
+func tellSession(tx Tx, s Session, name EventName) error {
+	return tx.AppendEvent(&Event{At: tx.Now(), Stage: s.Stage, Session: s.No, Name: name})
 }
 
 // Session reads one session of a stage.

@@ -36,6 +36,11 @@ type Store interface {
 	// and a channel that is closed as soon as that number is another. It is less
 	// than before when everything was forgotten.
 	Latest() (no int64, later <-chan struct{})
+
+	// Scrub lets nothing that was removed or erased stay in the log of the files
+	// that the store has or, wholly, anywhere in them: it returns when that is
+	// so. Updates wait meanwhile.
+	Scrub(ctx context.Context, wholly bool) error
 }
 
 // Tx is one transaction. Getters answer [ErrNoRow] when there is nothing; lists
@@ -88,6 +93,19 @@ type Tx interface {
 	// PutParticipant inserts or replaces (by session and Seq) a participant.
 	// Seq is assigned by the caller. A nil Detail leaves the stored detail as it is.
 	PutParticipant(*Participant) error
+
+	// Expire removes a session that has ended, at once for everybody who asks,
+	// and leaves its rows to Sweep.
+	Expire(s Session) error
+	// Sweep removes at most limit rows of what was expired, and passes whose
+	// time is over. It tells how many; 0 when nothing is left.
+	Sweep(limit int) (int, error)
+	// Erase takes user id, attributes and client from a participant of a
+	// session. No copy of them stays in memory.
+	Erase(session, seq int64) error
+	// Oldest is the position before the first event from which on the feed is
+	// whole; 0 while nothing was swept.
+	Oldest() (int64, error)
 
 	// AppendEvent stores e under the next number of the feed and sets e.No.
 	// Numbers have no gaps and become visible in order.
@@ -172,11 +190,14 @@ type Pass struct {
 //
 // With Stage set: that stage's sessions, newest first, No less than Before if
 // Before is not zero. With Of set: the sessions without an end of the stages
-// that Of lists, in no order, whatever the other members say. With neither: all
-// sessions without an end, oldest first, No greater than After. At most Limit.
+// that Of lists, in no order, whatever the other members say. With All set: the
+// sessions of all stages, oldest first, No greater than After, those of stages
+// that were deleted included. With none: all sessions without an end, oldest
+// first, No greater than After. At most Limit.
 type SessionQuery struct {
 	Stage  ARN
 	Of     DocumentQuery
+	All    bool
 	Before int64
 	After  int64
 	Limit  int

@@ -79,10 +79,13 @@ func (r *Register) endIdle(tx Tx, seen Session) error {
 	if err != nil {
 		return err
 	}
+	if !s.Ended.IsZero() {
+		return nil
+	}
 	if s.settle(tx.Now(), r.linger); s.Ended.IsZero() {
 		return nil
 	}
-	return tx.PutSession(&s)
+	return putEnded(tx, &s)
 }
 
 // eachLive shows fn every session without an end, page by page.
@@ -222,6 +225,7 @@ func endSession(ctx context.Context, store Store, s Session, at time.Time, seate
 			if done && !stayed && fresh.Ended.IsZero() {
 				fresh.Connected = 0
 				fresh.Ended = latest(fresh.LastLeft, fresh.Started)
+				return putEnded(tx, &fresh)
 			}
 			return tx.PutSession(&fresh)
 		})

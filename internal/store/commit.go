@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -15,11 +16,15 @@ const maxBatch = 4096
 func (s *Store) run() {
 	batch := make([]*update, 0, maxBatch)
 	for {
-		batch = s.queue.take(batch)
-		if len(batch) == 0 {
+		var more bool
+		switch batch, more = s.queue.take(batch); {
+		case !more:
 			return
+		case len(batch) == 0:
+			s.look() // if it fails, the rolls know that they are not current, and it is tried again
+		default:
+			s.commit(batch)
 		}
-		s.commit(batch)
 		clear(batch)
 	}
 }
@@ -50,21 +55,8 @@ func (s *Store) commit(batch []*update) {
 		c.rollback() // there is no other way on
 		s.known = false
 	}
-	s.dirty = false
+	s.dirty, s.changes = false, changes{}
 	s.answer(ran, err)
-}
-
-// begin takes the right to write and reads the counters, unless they are known
-// because nobody else ever writes.
-func (s *Store) begin(c conn) error {
-	if err := c.beginWrite(); err != nil || s.known {
-		return err
-	}
-	if err := s.numbers.read(&tx{conn: c}); err != nil {
-		return err
-	}
-	s.known = !s.engine.shared()
-	return nil
 }
 
 // apply runs one update. The second error is that of the whole transaction:
@@ -93,6 +85,9 @@ func (s *Store) apply(c conn, u *update, shared bool) (err, broken error) {
 	default:
 		s.dirty = true
 		u.change = t.change
+		if s.engine.shared() {
+			s.changes.add(&u.change)
+		}
 		if t.change.forgot {
 			s.last.Store(0)
 		}
@@ -115,14 +110,28 @@ func call(fn func(stage.Tx) error, t *tx) (err error) {
 
 // finish notes the time and the numbers, and commits.
 func (s *Store) finish(c conn) error {
-	if s.dirty {
-		s.numbers.now[clockAt] = s.last.Load()
-		if err := s.numbers.write(&tx{conn: c, writable: true}); err != nil {
+	if !s.dirty {
+		return c.commit()
+	}
+	t := &tx{conn: c, writable: true}
+	s.numbers.now[clockAt] = s.last.Load()
+	if s.engine.shared() {
+		if err := s.record(t); err != nil {
 			return err
 		}
 		s.shown.begin(s.last.Load())
 	}
-	return c.commit()
+	if err := s.numbers.write(t); err != nil {
+		return err
+	}
+	err := c.commit()
+	if err != nil && s.engine.shared() && c.lost() {
+		err = s.outcome(c, s.numbers.now[batchNo], err)
+	}
+	if err == nil {
+		s.applied.Store(s.numbers.now[batchNo])
+	}
+	return err
 }
 
 // lastEventOf is the number of the feed's last event after a batch that is durable.
@@ -144,7 +153,10 @@ func (s *Store) answer(ran []*update, broken error) {
 	failed := 0
 	for _, u := range ran {
 		if broken != nil && u.err == nil {
-			u.err = fmt.Errorf("nothing was stored: %w", broken)
+			u.err = broken
+			if !errors.Is(broken, ErrUnknown) {
+				u.err = fmt.Errorf("nothing was stored: %w", broken)
+			}
 		}
 		if u.err != nil {
 			failed++

@@ -1,5 +1,6 @@
 // Package store keeps the facts: it is the one implementation of
-// [callboard/internal/stage.Store], in SQL, in a single SQLite file.
+// [callboard/internal/stage.Store], in SQL, in a single SQLite file or in a
+// PostgreSQL database that several processes may share.
 //
 // Writing is one queue and one committer. Every [Store.Update] waits in the
 // queue; the committer takes all that wait, runs them one after another in a
@@ -14,7 +15,12 @@
 // along an index that has exactly the asked-for order, so a page costs the
 // same at any depth and any size.
 //
-// The SQL in the files named after nouns is meant for SQLite and PostgreSQL
-// alike; what is particular to SQLite is in engine.go. The package knows no
-// rule of the domain: it stores what it is told.
+// Where processes share a database, each commit begins by taking a right to
+// write that only one of them has at a time, and by taking over what the others
+// have committed (batch.go, follow.go): so rolls are fed in the order of the
+// feed in every process.
+//
+// The SQL in the files named after nouns is SQLite's and PostgreSQL's alike; what
+// differs is behind the interfaces of engine.go. The package knows no rule of
+// the domain: it stores what it is told.
 package store

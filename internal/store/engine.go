@@ -14,6 +14,14 @@ type engine interface {
 	pools() (writer, readers *pool)
 	// shared tells whether other processes may write to the same database.
 	shared() bool
+	// rewrite makes the files anew, so that nothing that was erased stays in them.
+	rewrite(ctx context.Context, c conn) error
+	// scrub has what was erased leave the files that a writing connection keeps
+	// beside the database; inUse says that somebody reads them now.
+	scrub(c conn) (inUse bool, err error)
+	// sole gives a connection for long work, and fails if others use the
+	// database. It has no bound on how long a statement takes.
+	sole(ctx context.Context) (conn, error)
 	// close gives back what is not a connection.
 	close() error
 }
@@ -52,8 +60,13 @@ type conn interface {
 	// flush waits for all that was written.
 	flush() error
 
+	// announce tells the other processes on this database something when the
+	// transaction is committed; it may get lost.
+	announce(text string) error
+
 	script(sql string) error   // of statements that change the schema
 	tables() ([]string, error) // names of all tables but the engine's own
+	columns(table string) ([]column, error)
 	close() error
 }
 

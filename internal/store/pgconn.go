@@ -12,8 +12,16 @@ import (
 )
 
 // pgDialect turns the common SQL into PostgreSQL's: text is ordered by its
-// bytes, as in SQLite, whatever language the database is of.
-var pgDialect = strings.NewReplacer("TEXT NOT NULL", `TEXT COLLATE "C" NOT NULL`)
+// bytes, as in SQLite, whatever language the database is of. And a filter is a
+// range, which only the index made for it has in the order of the list: of an
+// equality the planner knows that the primary key has that order too.
+var pgDialect = strings.NewReplacer(
+	"TEXT NOT NULL", `TEXT COLLATE "C" NOT NULL`,
+	"user_id = $2 AND seq < $3", "user_id >= $2 AND (user_id, seq) < ($2, $3)",
+	"connected = $2 AND seq < $3", "connected >= $2 AND (connected, seq) < ($2, $3)",
+	"published = $2 AND seq < $3", "published >= $2 AND (published, seq) < ($2, $3)",
+	"recording = $2 AND seq < $3", "recording >= $2 AND (recording, seq) < ($2, $3)",
+)
 
 const (
 	pgBegin      = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -26,6 +34,11 @@ const (
 	pgSchemaTurn = `SELECT pg_advisory_xact_lock(7161124095259533682)`
 	pgTables     = `SELECT CAST(table_name AS TEXT) FROM information_schema.tables
 		WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'`
+	pgColumns = `SELECT CAST(column_name AS TEXT), CAST(data_type AS TEXT) FROM information_schema.columns
+		WHERE table_schema = current_schema() AND table_name = $1 ORDER BY ordinal_position`
+	// pgOthers counts the connections of other servers.
+	pgOthers = `SELECT COUNT(*) FROM pg_stat_activity
+		WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()`
 )
 
 // pgConn is a [conn] of PostgreSQL. It is dialled when it is first used, and
@@ -43,7 +56,9 @@ type pgConn struct {
 
 	waiting []pgStatement
 	fresh   bool      // nothing of this transaction was sent: it can begin on a new connection
+	mute    int       // whether notifications can be sent: 0 is not known, 1 yes, -1 no
 	owed    bool      // the end of the last transaction was sent and not yet confirmed
+	patient bool      // no statement of it has a deadline
 	marked  int       // place of the mark among those that wait; -1: it was sent
 	until   time.Time // end of patience of this transaction, zero for answerTime
 }
@@ -98,7 +113,7 @@ func (c *pgConn) commit() error {
 // rollback does not wait for its confirmation.
 func (c *pgConn) rollback() error {
 	c.waiting, c.fresh = c.waiting[:0], false
-	if c.lost() || c.pg.TxStatus() == 'I' {
+	if c.lost() || c.owed || c.pg.TxStatus() == 'I' {
 		return nil
 	}
 	if err := c.send(pgStatement{sql: "ROLLBACK"}); err != nil {
@@ -109,7 +124,7 @@ func (c *pgConn) rollback() error {
 }
 
 func (c *pgConn) active() bool {
-	return c.fresh || !c.lost() && (c.pg.TxStatus() != 'I' || len(c.waiting) > 0)
+	return c.fresh || !c.lost() && !c.owed && (c.pg.TxStatus() != 'I' || len(c.waiting) > 0)
 }
 
 func (c *pgConn) lost() bool { return c.pg == nil || c.pg.IsClosed() }
@@ -161,6 +176,25 @@ func (c *pgConn) flush() error {
 	return err
 }
 
+func (c *pgConn) announce(text string) error {
+	if c.mute == 0 { // some databases that speak like PostgreSQL have none
+		c.mute = -1
+		_, err := c.rows(pgCanNotify, nil, 1, func(r row) {
+			if r.int(0) > 0 {
+				c.mute = 1
+			}
+		})
+		if err != nil {
+			c.mute = 0
+			return err
+		}
+	}
+	if c.mute < 0 {
+		return nil
+	}
+	return c.write(pgNotify, []any{text})
+}
+
 // script leaves the pipeline, which knows no texts of several statements.
 func (c *pgConn) script(sql string) error {
 	if err := c.flush(); err != nil {
@@ -178,6 +212,13 @@ func (c *pgConn) script(sql string) error {
 func (c *pgConn) tables() (names []string, err error) {
 	_, err = c.rows(pgTables, nil, maxRows, func(r row) { names = append(names, r.text(0)) })
 	return names, err
+}
+
+func (c *pgConn) columns(table string) (list []column, err error) {
+	_, err = c.rows(pgColumns, []any{table}, maxRows, func(r row) {
+		list = append(list, column{r.text(0), kindOf(r.text(1))})
+	})
+	return list, err
 }
 
 func (c *pgConn) close() error {
@@ -218,7 +259,7 @@ func (c *pgConn) attempt(most int, scan func(row)) (n int, tag pgconn.CommandTag
 		}
 	}
 	until := c.until
-	if until.IsZero() {
+	if until.IsZero() && !c.patient {
 		until = time.Now().Add(answerTime)
 	}
 	c.pg.Conn().SetDeadline(until)

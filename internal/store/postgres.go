@@ -31,13 +31,15 @@ const pgSettings = `SELECT set_config(s.name, v.value, false) FROM (VALUES
 	('client_min_messages', 'error')) AS v (name, value)
 	JOIN pg_settings s ON s.name = v.name`
 
-// pgWriting make a commit durable when it returns, and take the right to write
-// away from a process that has stopped in the middle.
+// pgDurable makes a commit durable when it returns, whatever the server's settings say.
+const pgDurable = `SELECT set_config(name, 'on', false) FROM pg_settings
+	WHERE name = 'synchronous_commit' AND setting NOT IN ('on', 'remote_apply')`
+
+// pgWriting takes the right to write away from a process that has stopped in the middle.
 const pgWriting = `SELECT set_config(s.name, v.value, false) FROM (VALUES
-	('synchronous_commit', 'on'), ('lock_timeout', '20s'), ('statement_timeout', '60s'),
+	('lock_timeout', '20s'), ('statement_timeout', '60s'),
 	('idle_in_transaction_session_timeout', '15s')) AS v (name, value)
-	JOIN pg_settings s ON s.name = v.name
-	WHERE s.name <> 'synchronous_commit' OR s.setting NOT IN ('on', 'remote_apply')`
+	JOIN pg_settings s ON s.name = v.name`
 
 const pgReading = `SELECT set_config(s.name, v.value, false) FROM (VALUES
 	('default_transaction_read_only', 'on'), ('statement_timeout', '60s'),
@@ -96,7 +98,7 @@ func withoutURL(err error) error {
 }
 
 func (e *pgEngine) pools() (writer, readers *pool) {
-	writer = newPool(1, e.lend(pgSettings, pgWriting))
+	writer = newPool(1, e.lend(pgSettings, pgDurable, pgWriting))
 	readers = newPool(max(8, 4*runtime.GOMAXPROCS(0)), e.lend(pgSettings, pgReading))
 	return writer, readers
 }
@@ -124,7 +126,34 @@ func (e *pgEngine) dial(ctx context.Context, settings []string) (*pgconn.PgConn,
 	return c, nil
 }
 
+// sole gives a connection without bounds. Others are known by the name of their
+// application.
+func (e *pgEngine) sole(ctx context.Context) (conn, error) {
+	c := &pgConn{patient: true, dial: func(ctx context.Context) (*pgconn.PgConn, error) {
+		return e.dial(ctx, []string{pgSettings, pgDurable})
+	}}
+	if err := c.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer c.rollback()
+	others := int64(0)
+	_, err := c.rows(pgOthers, []any{e.config.RuntimeParams["application_name"]}, 1, func(r row) { others = r.int(0) })
+	if err == nil && others > 0 {
+		err = fmt.Errorf("it is in use by other servers (%d connections): stop them first", others)
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
 // shared is true: other processes may write to the same database.
 func (e *pgEngine) shared() bool { return true }
 
 func (e *pgEngine) close() error { return nil }
+
+// rewrite is the operator's to decide: VACUUM FULL would lock everybody out.
+func (e *pgEngine) rewrite(context.Context, conn) error { return nil }
+
+// scrub leaves it to the server: VACUUM takes old rows away, its log is its own.
+func (e *pgEngine) scrub(conn) (inUse bool, err error) { return false, nil }

@@ -25,6 +25,7 @@ type queue struct {
 	mu      sync.Mutex
 	filled  sync.Cond
 	waiting []*update
+	woken   bool // there is something to look at, though perhaps nothing waits
 	closed  bool
 }
 
@@ -47,19 +48,29 @@ func (q *queue) put(u *update) bool {
 }
 
 // take moves everything that waits, but not more than fits, into batch,
-// waiting for the first. After close it empties the queue, then gives nothing.
-func (q *queue) take(batch []*update) []*update {
+// waiting for the first, or for wake. After close it empties the queue, then
+// gives nothing and false.
+func (q *queue) take(batch []*update) ([]*update, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.waiting) == 0 && !q.closed {
+	for len(q.waiting) == 0 && !q.closed && !q.woken {
 		q.filled.Wait()
 	}
+	q.woken = false
 	n := min(len(q.waiting), cap(batch))
 	batch = append(batch[:0], q.waiting[:n]...)
 	rest := copy(q.waiting, q.waiting[n:])
 	clear(q.waiting[rest:])
 	q.waiting = q.waiting[:rest]
-	return batch
+	return batch, n > 0 || !q.closed
+}
+
+// wake has take return, with nothing if nothing waits.
+func (q *queue) wake() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.woken = true
+	q.filled.Signal()
 }
 
 // close lets nothing more in.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,6 +82,7 @@ type change struct {
 	opened  []stage.Session
 	put     []stage.Participant
 	deleted []stage.ARN // stages
+	stale   []int64     // sessions of which a roll would show too much
 }
 
 // Roll gives a page of a session's participants from memory; false if the
@@ -88,7 +90,7 @@ type change struct {
 // and the filters are those of [stage.Tx.Participants]; q.Session is not looked at.
 func (s *Store) Roll(arn stage.ARN, sessionID string, q stage.ParticipantQuery) ([]stage.Participant, bool) {
 	h := s.rolls.find(sessionName{arn, sessionID})
-	if h == nil {
+	if h == nil || !s.current() {
 		return nil, false
 	}
 	var some [128]roll.Row // on the stack for an ordinary page
@@ -165,6 +167,9 @@ func (r *rolls) feed(c *change) {
 	for _, arn := range c.deleted {
 		r.forget(func(h *hot) bool { return h.name.stage == arn })
 	}
+	if len(c.stale) > 0 {
+		r.forget(func(h *hot) bool { return slices.Contains(c.stale, h.session) })
+	}
 	if r.bytes.Load() > r.limit {
 		r.makeRoom()
 	}
@@ -230,6 +235,13 @@ func (r *rolls) weigh(h *hot) {
 		r.bytes.Add(size - h.size)
 		h.size = size
 	}
+}
+
+// has tells whether a session has a roll, or is getting one.
+func (r *rolls) has(session int64) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.bySession[session] != nil
 }
 
 func (r *rolls) len() int {

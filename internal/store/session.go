@@ -15,6 +15,7 @@ const (
 		WHERE stage = $1 AND no < $2 ORDER BY stage DESC, no DESC LIMIT 0 + $3`
 	listLiveSessions = `SELECT ` + sessionColumns + ` FROM session
 		WHERE ended = 0 AND no > $1 ORDER BY ended, no LIMIT 0 + $2`
+	listAllSessions = `SELECT ` + sessionColumns + ` FROM session WHERE no > $1 ORDER BY no LIMIT 0 + $2`
 	// listLiveSessionsOf takes the stages of a page of documents as they are listed.
 	listLiveSessionsOf = `SELECT ` + sessionColumns + ` FROM session /* by session_live */
 		WHERE ended = 0 AND stage IN (SELECT arn FROM document
@@ -54,12 +55,16 @@ func (t *tx) LiveSession(arn stage.ARN) (s stage.Session, err error) {
 	return s, err
 }
 
-// Sessions lists the sessions of a stage, or those that are live.
+// Sessions lists the sessions of a stage, those that are live, or all.
 func (t *tx) Sessions(q stage.SessionQuery) ([]stage.Session, error) {
 	list := page[stage.Session](q.Limit)
 	scan := func(r row) { list = append(list, scanSession(r)) }
 	if d := q.Of; d != (stage.DocumentQuery{}) {
 		err := t.all(listLiveSessionsOf, scan, d.Type, d.Account, d.Region, d.After, limited(d.Limit))
+		return list, err
+	}
+	if q.All {
+		err := t.all(listAllSessions, scan, q.After, limited(q.Limit))
 		return list, err
 	}
 	if q.Stage == (stage.ARN{}) {

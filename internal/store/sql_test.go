@@ -110,6 +110,7 @@ func TestListsWalkTheIndexMadeForThem(t *testing.T) {
 			"SEARCH d USING INDEX sqlite_autoindex_document_1 (arn=?); CORRELATED SCALAR SUBQUERY 1; SEARCH l USING PRIMARY KEY (source=?)",
 		countDocuments:   "CO-ROUTINE few; SEARCH document USING COVERING INDEX document_order (type=? AND account=? AND region=?); SCAN few",
 		listSessions:     "SEARCH session USING INDEX session_order (stage=? AND no<?)",
+		listAllSessions:  "SEARCH session USING INTEGER PRIMARY KEY (rowid>?)",
 		listLiveSessions: "SEARCH session USING INDEX session_live_order (ended=? AND no>?)",
 		listLiveSessionsOf: "SEARCH session USING INDEX session_live (stage=?); LIST SUBQUERY 1; " +
 			"SEARCH document USING INDEX document_order (type=? AND account=? AND region=? AND no>?)",

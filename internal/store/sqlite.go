@@ -67,6 +67,14 @@ func sqliteConn(c *liteConn, err error) (conn, error) {
 	return c, nil
 }
 
+// sole is as the writer: the lock is there so that nobody else is.
+func (e *sqliteEngine) sole(context.Context) (conn, error) {
+	if e.path == "" {
+		return nil, errors.New("memory: holds nothing that could be copied")
+	}
+	return sqliteConn(connectWriter(e.path))
+}
+
 // shared is never true: the lock is there so that nobody else writes.
 func (e *sqliteEngine) shared() bool { return false }
 
@@ -109,6 +117,7 @@ var writing = []string{
 	"PRAGMA fullfsync = ON",
 	"PRAGMA checkpoint_fullfsync = ON",
 	"PRAGMA cache_size = -65536", // KiB
+	"PRAGMA secure_delete = ON",  // what is erased is overwritten
 	"PRAGMA wal_autocheckpoint = 4000",
 	"PRAGMA journal_size_limit = 67108864",
 }

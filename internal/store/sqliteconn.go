@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -110,6 +111,9 @@ func (c *liteConn) write(sql string, args []any) error {
 
 func (c *liteConn) flush() error { return nil }
 
+// announce tells nobody: nobody else is there.
+func (c *liteConn) announce(string) error { return nil }
+
 func (c *liteConn) script(sql string) error {
 	return sqlitex.ExecuteScript(c.Conn, dialect.Replace(sql), nil)
 }
@@ -118,6 +122,13 @@ func (c *liteConn) tables() (names []string, err error) {
 	const sqliteTables = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'`
 	_, err = c.rows(sqliteTables, nil, maxRows, func(r row) { names = append(names, r.text(0)) })
 	return names, err
+}
+
+func (c *liteConn) columns(table string) (list []column, err error) {
+	_, err = c.rows(`SELECT name, type FROM pragma_table_info('`+table+`') ORDER BY cid`, nil, maxRows, func(r row) {
+		list = append(list, column{r.text(0), kindOf(r.text(1))})
+	})
+	return list, err
 }
 
 func (c *liteConn) close() error { return c.Conn.Close() }
@@ -155,4 +166,33 @@ func (r liteRow) bytes(col int) []byte {
 	b := make([]byte, r.s.ColumnLen(col))
 	r.s.ColumnBytes(col, b)
 	return b
+}
+
+// rewrite makes the file anew, without the unused parts of pages, where copies
+// of rows that have moved are left over. What it needs for a while is in a
+// file: in memory it would be as large as the database.
+func (e *sqliteEngine) rewrite(ctx context.Context, c conn) error {
+	lite := c.(*liteConn)
+	lite.SetInterrupt(ctx.Done())
+	defer lite.SetInterrupt(nil)
+	var errs []error
+	for _, sql := range []string{"PRAGMA temp_store = FILE", "VACUUM", "PRAGMA temp_store = MEMORY"} {
+		errs = append(errs, sqlitex.ExecuteTransient(lite.Conn, sql, nil))
+	}
+	return errors.Join(errs...)
+}
+
+// scrub folds the log into the file and empties it: pages as they were before
+// an erasure stay in it otherwise, until they are written over.
+func (e *sqliteEngine) scrub(c conn) (inUse bool, err error) {
+	lite := c.(*liteConn)
+	lite.SetBusyTimeout(0) // the committer waits for this connection
+	defer lite.SetBusyTimeout(busy)
+	err = sqlitex.ExecuteTransient(lite.Conn, "PRAGMA wal_checkpoint(TRUNCATE)", &sqlitex.ExecOptions{
+		ResultFunc: func(r *sqlite.Stmt) error { inUse = r.ColumnInt(0) != 0; return nil },
+	})
+	if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultBusy {
+		return true, nil
+	}
+	return inUse, err
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,16 +48,23 @@ type Store struct {
 	viewTime viewTime
 
 	committer sync.WaitGroup
-	builder   sync.WaitGroup
-	stopBuild context.CancelFunc
+	helpers   sync.WaitGroup     // who reads rolls, and who hears of other processes
+	stop      context.CancelFunc // ends the helpers
 	closing   sync.Once
 	closeErr  error
+
+	process string                               // name of this one among those on the database
+	opened  time.Time                            // when this one began
+	checked atomic.Int64                         // how long after that the rolls were certainly current
+	applied atomic.Int64                         // number of the last batch that the rolls know; only the committer advances it
+	guard   atomic.Pointer[func(stage.Tx) error] // see UseGuard
 
 	last atomic.Int64 // the latest Now of an update, in milliseconds; only the committer advances it
 
 	// The committer's.
-	dirty   bool // the commit under way has something to store
-	known   bool // numbers are those in the database
+	dirty   bool    // the commit under way has something to store
+	changes changes // what it changes, for other processes
+	known   bool    // numbers are those in the database
 	numbers numbers
 
 	commits, updates, failures, views atomic.Uint64
@@ -68,7 +76,10 @@ var _ stage.Store = (*Store)(nil)
 // committer. It fails if another server has the file, or if a newer version
 // has written it. The store must be closed.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{queue: newQueue(), now: o.Now, feedEnd: newFeedEnd(), rolls: newRolls(cmp.Or(o.RollBytes, DefaultRollBytes))}
+	s := &Store{
+		queue: newQueue(), now: o.Now, opened: time.Now(), process: rand.Text(),
+		feedEnd: newFeedEnd(), rolls: newRolls(cmp.Or(o.RollBytes, DefaultRollBytes)),
+	}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -84,9 +95,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, errors.Join(err, s.closeFiles())
 	}
 	s.committer.Go(s.run)
-	building, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s.stopBuild = stop
-	s.builder.Go(func() { s.build(building, o.Log) })
+	helping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.helpers.Go(func() { s.build(helping, o.Log) })
+	if e, ok := s.engine.(*pgEngine); ok {
+		s.helpers.Go(func() { s.follow(helping, e, o.Log) })
+	}
 	return s, nil
 }
 
@@ -105,12 +119,13 @@ func (s *Store) prepare(ctx context.Context, log *slog.Logger) error {
 	}
 	defer c.rollback()
 	t := &tx{conn: c}
-	if err := t.one(counterValue, func(r row) { s.last.Store(r.int(0)) }, "clock"); err != nil {
-		return fmt.Errorf("read the time of the last commit: %w", err)
+	var n numbers
+	if err := n.read(t); err != nil {
+		return fmt.Errorf("read the counters: %w", err)
 	}
-	if err := t.one(counterValue, func(r row) { s.feedEnd.set(r.int(0)) }, "event"); err != nil {
-		return fmt.Errorf("read the number of the last event: %w", err)
-	}
+	s.last.Store(n.now[clockAt])
+	s.applied.Store(n.now[batchNo])
+	s.feedEnd.set(n.now[eventNo])
 	if ahead := fromMillis(s.last.Load()).Sub(s.now()); ahead > maxStep {
 		log.Warn("the clock is behind the last stored fact: it was wrong then, or is now", "behind", ahead)
 	}
@@ -181,12 +196,23 @@ func (s *Store) advance() time.Time {
 	return now
 }
 
+// UseGuard has guard asked at the beginning of every commit, inside of its
+// transaction and with the right to write: its error stores nothing of what
+// was to be committed. It must not write. Nil asks nobody.
+func (s *Store) UseGuard(guard func(stage.Tx) error) {
+	if guard == nil {
+		s.guard.Store(nil)
+		return
+	}
+	s.guard.Store(&guard)
+}
+
 // Close takes no more work, waits until what was accepted is stored and every
 // View is over, and closes the database.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
-		s.stopBuild()
-		s.builder.Wait()
+		s.stop()
+		s.helpers.Wait()
 		s.queue.close()
 		s.committer.Wait()
 		s.closeErr = s.closeFiles()

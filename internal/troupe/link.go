@@ -121,6 +121,7 @@ func (t *Troupe) follow(ctx context.Context, p stage.Process) {
 		if time.Since(began) > longPause {
 			pause = firstPause
 		}
+		t.learn(ctx) // or it would be missed until the next renewal, though it has left in order
 		if ctx.Err() == nil {
 			t.Log.Warn("the people of another server cannot be heard of; is its peer-url right?", "process", p.ID, "peer_url", p.URL, "error", err)
 		}

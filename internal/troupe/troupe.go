@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -201,14 +200,4 @@ func (t *Troupe) Stats() Stats {
 		Legs:      int(t.count.legs.Load()),
 		Passed:    uint64(t.count.passed.Load()),
 	}
-}
-
-func (t *Troupe) list() []stage.Process {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var list []stage.Process
-	for _, id := range slices.Sorted(maps.Keys(t.others)) {
-		list = append(list, t.others[id].Process)
-	}
-	return list
 }

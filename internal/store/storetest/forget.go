@@ -11,7 +11,7 @@ func forgetting(t *testing.T, open opener) {
 	t.Run("forgetting leaves the secrets and nothing else, and numbers begin anew", func(t *testing.T) {
 		t.Parallel()
 		s, fresh := open(t), open(t)
-		update(t, s, fillEverything)
+		update(t, s, Fill)
 		update(t, s, stage.Tx.Forget)
 		view(t, s, func(tx stage.Tx) error {
 			secret, err := tx.Secret("name")
@@ -27,7 +27,7 @@ func forgetting(t *testing.T, open opener) {
 	t.Run("an update that fails after forgetting forgets nothing", func(t *testing.T) {
 		t.Parallel()
 		s := open(t)
-		update(t, s, fillEverything)
+		update(t, s, Fill)
 		before := read(t, s, everything)
 		err := s.Update(t.Context(), func(tx stage.Tx) error { return errors.Join(tx.Forget(), errUndo) })
 		if !errors.Is(err, errUndo) {
@@ -39,8 +39,8 @@ func forgetting(t *testing.T, open opener) {
 
 var errUndo = errors.New("undo this")
 
-// fillEverything stores one thing of each kind.
-func fillEverything(tx stage.Tx) error {
+// Fill stores one thing of each kind in an empty store.
+func Fill(tx stage.Tx) error {
 	session := stage.Session{Stage: stageARN("a"), ID: "st-1", Started: at(0), NextSeq: 2, Connected: 1}
 	if err := errors.Join(fillDocuments(tx), tx.PutSession(&session)); err != nil {
 		return err
@@ -56,7 +56,7 @@ func fillDocuments(tx stage.Tx) error {
 	return tx.PutDocument(&d)
 }
 
-// everything is a look at all that fillEverything stores but secrets, without
+// everything is a look at all that Fill stores but secrets, without
 // times that depend on when it ran.
 func everything(tx stage.Tx) ([]any, error) {
 	docs, err1 := tx.Documents(stage.DocumentQuery{Type: stage.TypeStage, Account: "123456789012", Region: "eu-west-1", Limit: 10})

@@ -94,7 +94,7 @@ func sessionLists(open opener) func(*testing.T) {
 	return func(t *testing.T) {
 		t.Parallel()
 		s := open(t)
-		var ofA, live []int64
+		var all, ofA, live []int64
 		update(t, s, func(tx stage.Tx) error {
 			for i := range 40 {
 				session := stage.Session{Stage: stageARN("a"), ID: fmt.Sprintf("st-%d", 100-i), Started: at(i), Ended: at(i + 1), NextSeq: 1}
@@ -107,6 +107,7 @@ func sessionLists(open opener) func(*testing.T) {
 				if err := tx.PutSession(&session); err != nil {
 					return err
 				}
+				all = append(all, session.No)
 				if session.Stage == stageARN("a") {
 					ofA = append(ofA, session.No)
 				}
@@ -125,6 +126,10 @@ func sessionLists(open opener) func(*testing.T) {
 			return tx.Sessions(stage.SessionQuery{After: no, Limit: 3})
 		})
 		equal(t, "live sessions", up, live)
+		whole := walk(t, s, 0, func(tx stage.Tx, no int64) ([]stage.Session, error) {
+			return tx.Sessions(stage.SessionQuery{All: true, After: no, Limit: 6})
+		})
+		equal(t, "all sessions", whole, all)
 		top := read(t, s, func(tx stage.Tx) ([]stage.Session, error) {
 			return tx.Sessions(stage.SessionQuery{Stage: stageARN("a"), Limit: 2})
 		})

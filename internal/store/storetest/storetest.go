@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) stage.Store) {
 		{"views", views},
 		{"time", clock},
 		{"forgetting", forgetting},
+		{"history", history},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
