@@ -130,16 +130,15 @@ func (c *crowd) act(rng *rand.Rand) {
 		return
 	}
 	l.mu.Lock()
-	at := rng.IntN(len(l.people))
-	p := l.people[at]
-	if p.barred && rng.IntN(3) == 0 {
-		l.people[at] = c.newcomer(l)
-	}
+	p := l.people[rng.IntN(len(l.people))]
 	l.mu.Unlock()
 	if !p.TryLock() {
 		return
 	}
 	defer p.Unlock()
+	if p.barred && rng.IntN(3) == 0 {
+		l.replace(c, p)
+	}
 	switch here := p.line != nil && p.line.last().connected; {
 	case p.stuck:
 	case p.line != nil && !p.barred && rng.IntN(40) == 0:
