@@ -107,6 +107,7 @@ func TestARotatedSecretSignsBesideTheOneBeforeUntilThatIsRetired(t *testing.T) {
 			if made != "" {
 				secrets = append(secrets, made)
 			}
+			time.Sleep(time.Second) // of the bubble: what happens meanwhile may still be told as before
 		}
 		holds := func() (list []bool) {
 			w.join(arn)

@@ -84,6 +84,10 @@ type presence struct {
 	sync.Mutex
 	entry            stage.Entry
 	here, publishing bool
+
+	// unsure is set when nobody knows whether facts were recorded. How such
+	// people leave is the service's to find out, from what is stored.
+	unsure bool
 }
 
 // rollless is a store that has nothing in memory.
@@ -127,7 +131,7 @@ func (h *house) Disconnect(ctx context.Context, arn stage.ARN, id string, _ stag
 	p := h.presence(key{arn, id})
 	p.Lock()
 	defer p.Unlock()
-	if !p.here {
+	if !p.here || p.unsure {
 		return nil
 	}
 	var facts []stage.Fact
@@ -252,7 +256,9 @@ func (h *house) record(ctx context.Context, q ask) error {
 			p.here = false
 		}
 	}
-	return h.register.Record(ctx, q.Entry, facts...)
+	err := h.register.Record(ctx, q.Entry, facts...)
+	p.unsure = p.unsure || err != nil && stage.KindOf(err) == stage.Internal
+	return err
 }
 
 // same holds the roll of a session against the database, nobody writing.
