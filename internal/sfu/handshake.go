@@ -75,7 +75,8 @@ func fingerprintOf(algorithm string, der []byte) string {
 	return algorithm + " " + strings.ReplaceAll(fmt.Sprintf("% X", digest), " ", ":")
 }
 
-// takeRecord takes a DTLS record from an address of the link. The first begins the handshake.
+// takeRecord takes a DTLS record from an address of the link. It waits until an address is proved: our side of
+// the handshake is several times as long as what asks for it, and not for a third party.
 func (l *link) takeRecord(b []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,7 +84,12 @@ func (l *link) takeRecord(b []byte) {
 		return
 	}
 	_, _ = l.records.Write(b, nil) // too many are dropped
-	if !l.shaking {
+	l.greet()
+}
+
+// greet begins the handshake if the peer has, and has shown where it is. l.mu is held.
+func (l *link) greet() {
+	if !l.closed && !l.shaking && l.records.Count() > 0 && l.proved() != nil {
 		l.shaking = true
 		l.workers.Go(l.shakeHands)
 	}
