@@ -10,8 +10,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"strings"
@@ -83,8 +85,28 @@ func (l *link) takeRecord(b []byte) {
 	if l.closed {
 		return
 	}
-	_, _ = l.records.Write(b, nil) // too many are dropped
+	if l.keys.Load() != nil {
+		b = credible(b)
+	}
+	if len(b) > 0 {
+		_, _ = l.records.Write(b, nil) // too many are dropped
+	}
 	l.greet()
+}
+
+// credible takes those records out of a datagram, in place, that only a stranger sends once there are keys: in the clear, and
+// not of the handshake, whose last flight may come again. One of them would end the connection.
+func credible(b []byte) []byte {
+	const head, handshake = 13, 22
+	kept := b[:0]
+	for len(b) >= head {
+		n := min(head+int(binary.BigEndian.Uint16(b[11:])), len(b))
+		if epoch := binary.BigEndian.Uint16(b[3:]); epoch != 0 || b[0] == handshake {
+			kept = append(kept, b[:n]...)
+		}
+		b = b[n:]
+	}
+	return kept
 }
 
 // greet begins the handshake if the peer has, and has shown where it is. l.mu is held.
@@ -116,7 +138,7 @@ func (l *link) shakeHands() {
 		return
 	}
 	b := make([]byte, receiveMTU)
-	for err == nil { // nobody has anything to say but goodbye
+	for !errors.Is(err, io.EOF) { // nobody has anything to say but goodbye; what else is wrong was one record
 		_, err = conn.Read(b)
 	}
 	l.become(linkBye)
