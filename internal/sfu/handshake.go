@@ -10,8 +10,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"strings"
@@ -75,15 +77,41 @@ func fingerprintOf(algorithm string, der []byte) string {
 	return algorithm + " " + strings.ReplaceAll(fmt.Sprintf("% X", digest), " ", ":")
 }
 
-// takeRecord takes a DTLS record from an address of the link. The first begins the handshake.
+// takeRecord takes a DTLS record from an address of the link. It waits until an address is proved: our side of
+// the handshake is several times as long as what asks for it, and not for a third party.
 func (l *link) takeRecord(b []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		return
 	}
-	_, _ = l.records.Write(b, nil) // too many are dropped
-	if !l.shaking {
+	if l.keys.Load() != nil {
+		b = credible(b)
+	}
+	if len(b) > 0 {
+		_, _ = l.records.Write(b, nil) // too many are dropped
+	}
+	l.greet()
+}
+
+// credible takes those records out of a datagram, in place, that only a stranger sends once there are keys: in the clear, and
+// not of the handshake, whose last flight may come again. One of them would end the connection.
+func credible(b []byte) []byte {
+	const head, handshake = 13, 22
+	kept := b[:0]
+	for len(b) >= head {
+		n := min(head+int(binary.BigEndian.Uint16(b[11:])), len(b))
+		if epoch := binary.BigEndian.Uint16(b[3:]); epoch != 0 || b[0] == handshake {
+			kept = append(kept, b[:n]...)
+		}
+		b = b[n:]
+	}
+	return kept
+}
+
+// greet begins the handshake if the peer has, and has shown where it is. l.mu is held.
+func (l *link) greet() {
+	if !l.closed && !l.shaking && l.records.Count() > 0 && l.proved() != nil {
 		l.shaking = true
 		l.workers.Go(l.shakeHands)
 	}
@@ -110,7 +138,7 @@ func (l *link) shakeHands() {
 		return
 	}
 	b := make([]byte, receiveMTU)
-	for err == nil { // nobody has anything to say but goodbye
+	for !errors.Is(err, io.EOF) { // nobody has anything to say but goodbye; what else is wrong was one record
 		_, err = conn.Read(b)
 	}
 	l.become(linkBye)

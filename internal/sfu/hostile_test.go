@@ -1,10 +1,12 @@
 package sfu
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +119,41 @@ func TestARefusedRestartLeavesTheOldCredentialsInUse(t *testing.T) {
 	}
 	if got, err := c.pub.Patch(Fragment{Ufrag: ufrag, Pwd: pwd}); err != nil || !got.IsZero() || c.pub.ETag() != etag {
 		t.Error("the old session does not go on:", got, err)
+	}
+}
+
+// A stranger who knows where a peer is can send in its name, but knows no keys.
+func TestAStrangerCannotSayGoodbyeForAPeer(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{})
+	c := publish(t, e, cameraOptions{})
+	wait(t, c.story.media, "media")
+	l := c.pub.link
+	from := l.remote.Load().AddrPort
+	record := func(kind byte, content ...byte) []byte {
+		return append([]byte{kind, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 1, kind, 0, byte(len(content))}, content...)
+	}
+	for _, b := range [][]byte{
+		record(23, 1, 2, 3), record(21, 1, 0), record(21, 2, 40), record(20, 7), record(24, 1), record(22, 1), {22}, append(record(22, 9), record(23, 1)...),
+	} {
+		e.port.take(b, from, time.Now())
+	}
+	inOrder(t, subscribe(t, e, c.pub, viewerOptions{}).video, 10)
+	if got := l.state(); got != linkUp || len(c.closed) > 0 {
+		t.Error("the link is", got)
+	}
+}
+
+func TestOfRecordsInTheClearOnlyTheHandshakeIsCredible(t *testing.T) {
+	t.Parallel()
+	record := func(kind, epoch byte) []byte { return []byte{kind, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 0, 1, 0, 1, 7} }
+	last := slices.Concat(record(22, 0), record(20, 0), record(22, 1), record(21, 0), record(23, 1), record(23, 0))
+	want := slices.Concat(record(22, 0), record(22, 1), record(23, 1))
+	if got := credible(last); !bytes.Equal(got, want) {
+		t.Errorf("% x", got)
+	}
+	for n := range want {
+		credible(bytes.Clone(want[:n]))
 	}
 }
 

@@ -75,7 +75,7 @@ func (l *link) asked(s *session, m *stunMessage, theirs []byte, from netip.AddrP
 	case m.nominates && a.proved && ours:
 		l.settle(s, a)
 	case m.nominates:
-		l.candidate = candidate{s, a}
+		l.candidate, l.tries = candidate{s, a}, 0
 		l.check(s, a)
 	case !a.proved && !a.asked || !ours:
 		l.check(s, a)
@@ -141,6 +141,7 @@ func (l *link) answered(m *stunMessage, from netip.AddrPort, now time.Time) bool
 	if l.candidate.address == c.address {
 		l.settle(l.candidate.session, c.address)
 	}
+	l.greet()
 	return true
 }
 
@@ -158,33 +159,45 @@ func (l *link) settle(s *session, a *address) {
 	}
 }
 
-// tend makes the check that is due: of an address that has not answered yet, or of a peer that has been
+// maxTries is how often the peer's choice is checked before it has to choose again: whoever is there and does not
+// know of it is left alone.
+const maxTries = 50
+
+// tend makes the checks that are due: of an address that has not answered yet, and of a peer that has been
 // quiet (RFC 7675).
 func (l *link) tend(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	remote := l.remote.Load()
-	switch {
-	case l.closed:
-	case l.candidate.address != nil:
-		l.check(l.candidate.session, l.candidate.address)
-	case remote != nil && l.silence(now) > l.port.timing.keepalive:
+	if l.closed {
+		return
+	}
+	if c := l.candidate; c.address != nil {
+		l.check(c.session, c.address)
+		if l.tries++; l.tries == maxTries {
+			l.candidate = candidate{}
+		}
+	}
+	if remote := l.remote.Load(); remote != nil && l.silence(now) > l.port.timing.keepalive {
 		l.check(l.current, remote)
 	}
 }
 
-// correspondent is where the handshake goes: not yet a proved address, perhaps.
+// correspondent is where the handshake goes: perhaps before the peer has chosen.
 func (l *link) correspondent() *address {
 	if a := l.remote.Load(); a != nil {
 		return a
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case l.candidate.address != nil:
-		return l.candidate.address
-	case len(l.known) > 0:
-		return l.known[len(l.known)-1]
+	return l.proved()
+}
+
+// proved is the last address at which the peer has shown to be. l.mu is held.
+func (l *link) proved() *address {
+	for _, a := range slices.Backward(l.known) {
+		if a.proved {
+			return a
+		}
 	}
 	return nil
 }

@@ -104,6 +104,48 @@ func TestMediaGoOnlyWhereOurOwnCheckWasAnswered(t *testing.T) {
 	}
 }
 
+func TestTheHandshakeWaitsUntilThePeerHasShownWhereItIs(t *testing.T) {
+	t.Parallel()
+	p, l, out := iceLink()
+	var err error
+	p.identity, err = newIdentity()
+	must(t, err)
+	began := func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.shaking
+	}
+	p.take(asks(l.current.local, theirs, false), home, epoch)
+	p.take([]byte{22, 0xfe, 0xfd}, home, epoch)
+	if began() || l.correspondent() != nil {
+		t.Error("answers somebody who was only named")
+	}
+	p.take(replies(t, out, theirs), home, epoch)
+	if !began() || l.correspondent().AddrPort != home {
+		t.Error("what has waited is not answered")
+	}
+	l.close()
+}
+
+func TestAChoiceThatAnswersNothingIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	p, l, out := iceLink()
+	p.take(asks(l.current.local, theirs, true), home, epoch)
+	p.take(replies(t, out, theirs), home, epoch)
+	p.take(asks(l.current.local, theirs, true), abroad, epoch)
+	l.tend(epoch.Add(usual.keepalive + time.Second))
+	if _, sent := out.last(t, bindingRequest); sent.to != home {
+		t.Error("does not ask a quiet peer for its consent any more")
+	}
+	for range 2 * maxTries {
+		l.tend(epoch)
+	}
+	before := len(out.sent)
+	if l.tend(epoch); len(out.sent) != before {
+		t.Error("is asked for ever")
+	}
+}
+
 func TestAPortThatIsUsedAgainBelongsToItsNewUser(t *testing.T) {
 	t.Parallel()
 	p, first, out := iceLink()

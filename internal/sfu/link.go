@@ -30,6 +30,7 @@ type link struct {
 	next      *session   // of an ICE restart, until the peer uses it
 	known     []*address // from which authentic checks came, the oldest first
 	candidate candidate  // chosen by the peer, not proved yet
+	tries     int        // to have it proved
 	checks    [4]check   // the last we made
 	made      int        // checks so far
 	closed    bool

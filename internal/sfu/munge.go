@@ -43,14 +43,14 @@ func (m *munger) begin(seq uint16, ts uint32, now time.Time) {
 // rewrite returns the outgoing numbers of a packet; false for one from before the source's
 // start, whose number has been used already.
 func (m *munger) rewrite(seq uint16, ts uint32, now time.Time) (uint16, uint32, bool) {
-	if int16(seq-m.start) < 0 {
-		return 0, 0, false
-	}
-	if int16(seq-m.highest) > 0 {
+	switch {
+	case int16(seq-m.highest) > 0: // asked first: far ahead is not before the start
 		m.highest = seq
 		if m.highest-m.start > window {
 			m.start = m.highest - window
 		}
+	case int16(seq-m.start) < 0:
+		return 0, 0, false
 	}
 	out, stamp := seq+m.seqOff, ts+m.tsOff
 	if int16(out-m.outSeq) > 0 {

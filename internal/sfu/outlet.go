@@ -37,10 +37,14 @@ type outlet struct {
 func newOutlet(s *section, w wish, c *counters, begun func()) *outlet {
 	// A sequence number that starts in the lower half cannot wrap before the receiver has the first packet.
 	m := newMunger(s.codec.clock, uint16(rand.IntN(1<<15)), rand.Uint32())
-	return &outlet{
+	o := &outlet{
 		kind: s.kind, codec: s.codec, wish: w, begun: begun, munger: m,
 		out: stream{ssrc: s.ssrc}, rtx: stream{ssrc: s.rtx}, resent: &c.retransmitted, rtxSeq: uint16(rand.IntN(1 << 15)),
 	}
+	if s.rtx == 0 {
+		o.out.sent = repeats()
+	}
+	return o
 }
 
 // aim makes l the outlet's next layer and tells whether that is news.

@@ -99,6 +99,20 @@ func TestMungerSurvivesManyWraparounds(t *testing.T) {
 	}
 }
 
+func TestMungerFollowsAPublisherFarAhead(t *testing.T) {
+	t.Parallel()
+	m := newMunger(90000, 100, 0)
+	m.begin(1, 0, epoch)
+	out := uint16(99)
+	for _, seq := range []uint16{1, 16001, 36001, 3232, 3233} { // each less than half the numbers after the one before
+		was := out
+		var ok bool
+		if out, _, ok = m.rewrite(seq, 0, epoch); !ok || int16(out-was) <= 0 {
+			t.Errorf("packet %d is %d, %v after %d", seq, out, ok, was)
+		}
+	}
+}
+
 func TestRingKeepsTheLastPackets(t *testing.T) {
 	t.Parallel()
 	r := newRing(8)

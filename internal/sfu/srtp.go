@@ -97,30 +97,18 @@ func (k *keys) sealReports(plain []byte) ([]byte, error) {
 
 // stream is an outgoing RTP stream: an SSRC towards a peer. Its owner locks.
 type stream struct {
-	link    *link
-	ssrc    uint32
-	begun   bool
-	highest int64 // index: sequence number with what it overflowed
-	nonce   [12]byte
-	plain   []byte // for ciphers that are not GCM
+	link  *link
+	ssrc  uint32
+	sent  sent
+	nonce [12]byte
+	plain []byte // for ciphers that are not GCM
 }
 
-// index extends a sequence number, which may lag behind the highest (RFC 3711, section 3.3.1). A packet that is sent
-// again has the index that it had.
-func (s *stream) index(seq uint16) (int64, bool) {
-	if !s.begun {
-		s.begun, s.highest = true, int64(seq)
-	}
-	i := s.highest + int64(int16(seq-uint16(s.highest)))
-	s.highest = max(s.highest, i)
-	return i, i >= 0 && i < 1<<48
-}
-
-// seal writes an RTP packet to b, which has room for it, and returns its length; 0 when it cannot be sent.
-// seq and ts are the outgoing ones.
+// seal writes an RTP packet to b, which has room for it, and returns its length; 0 when it cannot be sent
+// or must not. seq and ts are the outgoing ones.
 func (s *stream) seal(b []byte, payloadType uint8, marker bool, seq uint16, ts uint32, payload []byte) int {
 	k := s.link.keys.Load()
-	index, ok := s.index(seq)
+	index, ok := s.sent.index(seq)
 	if k == nil || !ok {
 		return 0
 	}
@@ -131,13 +119,23 @@ func (s *stream) seal(b []byte, payloadType uint8, marker bool, seq uint16, ts u
 	binary.BigEndian.PutUint16(b[2:], seq)
 	binary.BigEndian.PutUint32(b[4:], ts)
 	binary.BigEndian.PutUint32(b[8:], s.ssrc)
-	if k.aead == nil {
-		return s.sealOther(k, b, payload)
+	n := 0
+	if k.aead != nil {
+		n = s.sealGCM(k, b, index, payload)
+	} else {
+		n = s.sealOther(k, b, payload)
 	}
+	if n == 0 || !s.sent.admit(index, b[:n]) {
+		return 0
+	}
+	return n
+}
+
+func (s *stream) sealGCM(k *keys, b []byte, index int64, payload []byte) int {
 	s.nonce = [12]byte{}
 	binary.BigEndian.PutUint32(s.nonce[2:], s.ssrc)
 	binary.BigEndian.PutUint32(s.nonce[6:], uint32(index>>16))
-	binary.BigEndian.PutUint16(s.nonce[10:], seq)
+	binary.BigEndian.PutUint16(s.nonce[10:], uint16(index))
 	for i := range s.nonce {
 		s.nonce[i] ^= k.salt[i]
 	}

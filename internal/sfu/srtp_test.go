@@ -58,19 +58,67 @@ func TestWhatIsSealedCanBeOpened(t *testing.T) {
 // The same index under the same key must never protect anything else (RFC 7714, section 8.1).
 func TestAPacketThatIsSentAgainIsTheSameToTheByte(t *testing.T) {
 	t.Parallel()
-	l := benchLink(t, nowhere(func(*batch) {}), home, srtp.ProtectionProfileAeadAes128Gcm)
-	s := &stream{link: l, ssrc: 1}
-	sent := map[uint16][]byte{}
-	for i := range 3000 {
-		b := make([]byte, 100)
-		seq := uint16(64000 + i)
-		sent[seq] = b[:s.seal(b, 96, false, seq, uint32(i), []byte{byte(i)})]
+	for name, profile := range profiles {
+		l := benchLink(t, nowhere(func(*batch) {}), home, profile)
+		s := &stream{link: l, ssrc: 1, sent: repeats()}
+		sent := map[uint16][]byte{}
+		for i := range 3000 {
+			b := make([]byte, 100)
+			seq := uint16(64000 + i)
+			sent[seq] = b[:s.seal(b, 96, false, seq, uint32(i), []byte{byte(i)})]
+		}
+		for range 3000 {
+			i := 3000 - 1 - rand.IntN(repeatRange)
+			b, seq := make([]byte, 100), uint16(64000+i)
+			if n := s.seal(b, 96, false, seq, uint32(i), []byte{byte(i)}); !bytes.Equal(b[:n], sent[seq]) {
+				t.Fatal(name, "packet", i, "differs when it is sent again")
+			}
+			for _, other := range []int{s.seal(b, 96, true, seq, uint32(i), []byte{byte(i)}), s.seal(b, 96, false, seq, uint32(i)+1, []byte{byte(i)}),
+				s.seal(b, 96, false, seq, uint32(i), []byte{byte(i) + 1}), s.seal(b, 96, false, seq-2000, uint32(i), []byte{byte(i)})} {
+				if other != 0 {
+					t.Fatal(name, "two packets have index", i)
+				}
+			}
+		}
 	}
-	for range 3000 {
-		i := rand.IntN(3000)
-		b, seq := make([]byte, 100), uint16(64000+i)
-		if n := s.seal(b, 96, false, seq, uint32(i), []byte{byte(i)}); !bytes.Equal(b[:n], sent[seq]) {
-			t.Fatal("packet", i, "differs when it is sent again")
+}
+
+func TestAPublisherCannotHaveTwoPacketsSealedWithOneNumber(t *testing.T) {
+	t.Parallel()
+	for name, of := range map[string]struct {
+		size  int // of the payload
+		steps []uint16
+	}{
+		"larger than what is kept":  {1600, []uint16{7, 7, 8, 7}},
+		"around the numbers":        {100, []uint16{40000, 6208, 37952, 40000, 6208, 37952, 40000}},
+		"around from a long window": {100, []uint16{1, 16001, 20001, 20002, 51745, 17953, 20002, 20001}},
+	} {
+		l, _ := benchLayer(t, 1)
+		seen, highest := map[int64]bool{}, int64(0)
+		l.track.port.transmit = func(b *batch) {
+			for i := range b.trains {
+				for p := range b.trains[i].packets(b.bytes) {
+					var h rtp.Header
+					_, err := h.Unmarshal(p)
+					must(t, err)
+					if highest == 0 {
+						highest = int64(h.SequenceNumber)
+					}
+					index := highest + int64(int16(h.SequenceNumber-uint16(highest)))
+					if seen[index] {
+						t.Errorf("%s: index %d was used twice", name, index)
+					}
+					seen[index], highest = true, max(highest, index)
+				}
+			}
+		}
+		b := benchPacket(t, of.size)
+		for i, seq := range of.steps {
+			b[2], b[3], b[7], b[12], b[20] = byte(seq>>8), byte(seq), byte(i), 0x65, byte(i)
+			l.accept(b, epoch)
+		}
+		if len(seen) < 2 {
+			t.Errorf("%s: only %d packets were sent", name, len(seen))
 		}
 	}
 }
