@@ -27,9 +27,14 @@ type Wish struct {
 
 // elsewhere gives the process that holds a participant if it is another one, nil if not.
 func (f *Floor) elsewhere(ctx context.Context, arn stage.ARN, id string) (*stage.Process, error) {
-	if f.Others == nil || f.arriving(arn, id) {
+	if f.Others == nil {
 		return nil, nil
 	}
+	who := f.person(arn, id)
+	if who != nil && who.home == "" || who == nil && f.arriving(arn, id) {
+		return nil, nil
+	}
+	// A request of somebody elsewhere that is about to be passed on looks like an arrival.
 	home, err := f.Register.Home(ctx, arn, id)
 	if errors.Is(err, stage.ErrNoRow) || err == nil && home.ID == f.Register.Process() {
 		return nil, nil

@@ -122,9 +122,28 @@ func (f *Floor) See(home string, s Sighting) {
 		return
 	}
 	c := f.cast(s.Stage)
-	if !c.see(home, *s.Person) {
+	more, ours := c.see(home, *s.Person)
+	if !more {
 		f.drop(c, s.Stage, 0)
 	}
+	if ours {
+		f.confirm(key{s.Stage, s.ID})
+	}
+}
+
+// confirm has somebody whom this process has look whether it holds them still, and
+// end everything if not: the lease may have run out for a moment in which they came
+// to another process, and nothing that would have to be recorded happened since.
+func (f *Floor) confirm(k key) {
+	p := f.find(k)
+	if p == nil {
+		return
+	}
+	p.request(func() {
+		if p.entry != nil {
+			p.record()
+		}
+	})
 }
 
 func (f *Floor) lose(home string, s Sighting) {
@@ -147,20 +166,22 @@ func (c *cast) held() (ids []string) {
 }
 
 // see shows somebody whom another process holds, and tells whether that is one
-// more person than before. Word of those who have joined somewhere else since comes too late.
-func (c *cast) see(home string, public Person) (more bool) {
+// more person than before, and whether it was one of ours. Word of those who have
+// joined somewhere else since comes too late.
+func (c *cast) see(home string, public Person) (more, ours bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	who := c.people[public.ID]
 	if who != nil && who.public.JoinedAt.After(public.JoinedAt) {
-		return false
+		return false, false
 	}
 	if who == nil || who.home != home {
 		instead := c.put(&person{cast: c, home: home, public: public, followers: make(map[*reception]struct{})})
-		return instead == nil || instead.home == "" // somebody of ours is counted until it is hidden
+		ours = instead != nil && instead.home == ""
+		return instead == nil || ours, ours // somebody of ours is counted until it is hidden
 	}
 	if reflect.DeepEqual(who.public, public) {
-		return false // a new link tells all again
+		return false, false // a new link tells all again
 	}
 	shown := c.shown(who)
 	who.public = public
@@ -169,5 +190,5 @@ func (c *cast) see(home string, public Person) (more bool) {
 		c.publishing[public.ID] = who
 	}
 	c.changed(who, shown || c.shown(who))
-	return false
+	return false, false
 }

@@ -1,6 +1,7 @@
 package stage_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -195,6 +196,51 @@ func TestTheFirstProcessEndsWhomNobodyHoldsAndALaterOneNobody(t *testing.T) {
 	if got := strings.Join(w.events(held), " "); got != "JOINED" {
 		t.Errorf("who is held has events %s", got)
 	}
+	w.check(w.store.View(t.Context(), countsAgree))
+}
+
+// between does something after the first update that it is there for.
+type between struct {
+	stage.Store
+	do func()
+}
+
+func (b *between) Update(ctx context.Context, fn func(stage.Tx) error) error {
+	err := b.Store.Update(ctx, fn)
+	if do := b.do; do != nil {
+		b.do = nil
+		do()
+	}
+	return err
+}
+
+func TestWhoComesToAnotherProcessWhileTheFirstEndsWhomNobodyHoldsStays(t *testing.T) {
+	t.Parallel()
+	between := &between{}
+	w := newWorldWith(t, "", stage.Quotas{}, func(o *stage.Options) { between.Store, o.Store = o.Store, between })
+	arn := w.stage()
+	for range 201 { // more than one batch
+		w.join(arn, "")
+	}
+	w.pass(time.Minute)
+	other := w.second()
+	var came stage.Entry
+	between.do = func() {
+		var err error
+		came, err = other.Join(t.Context(), w.admit(arn), stage.Client{})
+		w.check(err)
+	}
+	w.check(w.Recover(t.Context()))
+	if got := strings.Join(w.events(came), " "); got != "JOINED" {
+		t.Errorf("events are %s", got)
+	}
+	w.check(w.store.View(t.Context(), func(tx stage.Tx) error {
+		live, err := tx.LiveSession(arn)
+		if live.No != came.Session || live.Connected != 1 {
+			t.Errorf("the live session is %+v, somebody joined %+v", live, came)
+		}
+		return err
+	}))
 	w.check(w.store.View(t.Context(), countsAgree))
 }
 

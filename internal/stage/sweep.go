@@ -193,7 +193,7 @@ func closeSession(ctx context.Context, store Store, arn ARN) error {
 // endSession has everyone leave who is still listed as connected and not
 // seated, a batch at a time, and ends the session if nobody stays. at is when they left.
 func endSession(ctx context.Context, store Store, s Session, at time.Time, seated func(Tx, ARN, string) (bool, error)) error {
-	for before, done, stayed := int64(0), false, false; !done; {
+	for before, done := int64(0), false; !done; {
 		err := store.Update(ctx, func(tx Tx) error {
 			fresh, err := tx.Session(s.Stage, s.ID)
 			if err != nil {
@@ -211,7 +211,6 @@ func endSession(ctx context.Context, store Store, s Session, at time.Time, seate
 					return err
 				}
 				if stays {
-					stayed = true
 					continue
 				}
 				last, err := leaveFor(tx, fresh, p, at)
@@ -221,19 +220,32 @@ func endSession(ctx context.Context, store Store, s Session, at time.Time, seate
 				fresh.Connected--
 				fresh.LastLeft = latest(fresh.LastLeft, last)
 			}
-			done = len(rows) < sweepBatch
-			if done && !stayed && fresh.Ended.IsZero() {
-				fresh.Connected = 0
-				fresh.Ended = latest(fresh.LastLeft, fresh.Started)
-				return putEnded(tx, &fresh)
+			if done = len(rows) < sweepBatch; !done || !fresh.Ended.IsZero() {
+				return tx.PutSession(&fresh)
 			}
-			return tx.PutSession(&fresh)
+			return endEmpty(tx, &fresh)
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// endEmpty stores a session and ends it if nobody is connected. It looks, because
+// another process may have let somebody in between two batches.
+func endEmpty(tx Tx, s *Session) error {
+	yes := true
+	stay, err := tx.Participants(ParticipantQuery{Session: s.No, Connected: &yes, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(stay) > 0 {
+		return tx.PutSession(s)
+	}
+	s.Connected = 0
+	s.Ended = latest(s.LastLeft, s.Started)
+	return putEnded(tx, s)
 }
 
 // leaveFor writes the facts that a participant can no longer hand in itself:

@@ -13,7 +13,7 @@ const (
 	listOf   = `SELECT ` + eventColumns + ` FROM event
 		WHERE session = $1 AND participant = $2 AND no < $3
 		ORDER BY session DESC, participant DESC, no DESC LIMIT 0 + $4`
-	lastEvent   = `SELECT at FROM event WHERE no > 0 ORDER BY no DESC LIMIT 1`
+	lastEvent   = `SELECT at FROM event WHERE no > 0 AND participant > '' ORDER BY no DESC LIMIT 1`
 	insertEvent = `INSERT INTO event (no, at, stage, session, participant, name, remote, error)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 )
@@ -65,7 +65,9 @@ func (t *tx) Beat() error {
 	return t.later(setCounter, t.now, "beat")
 }
 
-// LastBeat is the later of the last noted beat and the last event.
+// LastBeat is the later of the last noted beat and the last event of a participant.
+// A session's own events do not count: who completes the facts after a crash
+// writes that sessions have ended, and may die before it has come to the last one.
 func (t *tx) LastBeat() (time.Time, error) {
 	var beat, event time.Time
 	if err := t.one(counterValue, func(r row) { beat = r.time(0) }, "beat"); err != nil {

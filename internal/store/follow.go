@@ -132,23 +132,14 @@ func (s *Store) tryBegin(c conn) error {
 		s.known = !s.engine.shared()
 	}
 	if !s.engine.shared() {
-		return s.guarded(c)
+		return nil
 	}
 	if err := s.catchUp(t, &s.numbers); err != nil {
 		return err
 	}
 	s.last.Store(max(s.last.Load(), s.numbers.now[clockAt]))
 	s.certain(at)
-	return s.guarded(c)
-}
-
-// guarded asks the guard, if there is one, whether this process may write.
-func (s *Store) guarded(c conn) error {
-	guard := s.guard.Load()
-	if guard == nil {
-		return nil
-	}
-	return call(*guard, &tx{conn: c, now: s.time()})
+	return nil
 }
 
 // outcome finds out, after a commit was answered with nothing but a lost

@@ -26,6 +26,7 @@ func (t *tx) Forget() error {
 	}
 	t.numbers.forget()
 	t.ledger.forget()
+	t.met = met{}
 	t.change = change{forgot: true} // what came before is gone as well
 	return nil
 }

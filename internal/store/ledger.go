@@ -105,14 +105,15 @@ func (l *ledger) write(t *tx) error {
 	return nil
 }
 
-// apart are the statements of those who join, leave and publish. They look at no
-// session, or at one that is not held, so changes of others need not be written
-// before them.
+// apart are the statements of those who join, leave and publish, and of who holds
+// them. They look at no session, or at one that is not held, so changes of others
+// need not be written before them.
 var apart = map[string]bool{
 	selectSession: true, selectLiveSession: true, selectDocument: true, selectPass: true, putPass: true, forgetPasses: true,
 	selectParticipantID: true, selectParticipantSeq: true, selectDetail: true, insertNew: true, insertIfAbsent: true, putDetail: true,
 	updateConnected: true, updatePublished: true, updateRecording: true, updateUserID: true, updateIdentity: true,
 	insertEvent: true, setCounter: true,
+	listProcesses: true, putProcess: true, selectSeat: true, putSeat: true, deleteSeat: true,
 }
 
 // ahead writes what a statement must find.

@@ -171,26 +171,6 @@ func TestWhoIsTooFarBehindReadsTheRollsAnew(t *testing.T) {
 	rollIsStored(t, b, session)
 }
 
-func TestNothingIsStoredThatTheGuardRefuses(t *testing.T) {
-	t.Parallel()
-	for name, path := range map[string]string{"SQLite": "", "PostgreSQL": storetest.Postgres(t)} {
-		s := openAt(t, Options{Path: path})
-		refusal := errors.New("this one has lost its lease")
-		s.UseGuard(func(tx stage.Tx) error {
-			_, err := tx.LastBeat()
-			return errors.Join(err, refusal)
-		})
-		if err := s.Update(t.Context(), note); !errors.Is(err, refusal) {
-			t.Errorf("%s: %v", name, err)
-		}
-		s.UseGuard(nil)
-		mustUpdate(t, s, note)
-		if n := feedLen(t, s); n != 1 {
-			t.Errorf("%s: %d events", name, n)
-		}
-	}
-}
-
 func TestPagesAreTheSameInBothDatabases(t *testing.T) {
 	t.Parallel()
 	lite, pg := openAt(t, Options{}), openAt(t, Options{Path: storetest.Postgres(t)})

@@ -1,9 +1,6 @@
 package store
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // shown keeps the database from telling what the rolls do not tell yet. A
 // commit can be read from the moment it is durable, the rolls have it a little
@@ -11,34 +8,40 @@ import (
 // a view that has seen a commit whose facts are not yet in the rolls returns
 // when they are.
 type shown struct {
-	commit sync.RWMutex // held from before a commit until the rolls have it
-	under  atomic.Int64 // one more than the clock the commit under way stores, 0 if there is none
+	under atomic.Pointer[showing] // the commit under way, nil if there is none
+}
+
+// showing is a commit from just before it until the rolls have it.
+type showing struct {
+	clock int64 // that it stores
+	over  chan struct{}
 }
 
 // begin is called before a commit that stores this time as its clock.
-func (s *shown) begin(clock int64) {
-	s.commit.Lock()
-	s.under.Store(clock + 1)
-}
+func (s *shown) begin(clock int64) { s.under.Store(&showing{clock, make(chan struct{})}) }
 
 // end is called when the rolls have been fed, or there was nothing to feed.
 func (s *shown) end() {
-	if s.under.Swap(0) != 0 {
-		s.commit.Unlock()
+	if was := s.under.Swap(nil); was != nil {
+		close(was.over)
 	}
 }
 
-// wait returns when the rolls have all that t has seen. Commits of the same
-// millisecond cannot be told apart, so it may wait for one that t has not seen.
+// wait returns when the rolls have all that the view t has seen, or its time is
+// over. Commits of the same millisecond cannot be told apart, so it may wait for one
+// that t has not seen: for long, if the database hangs while it commits.
 func (s *shown) wait(t *tx) {
 	under := s.under.Load()
-	if under == 0 || t.err != nil {
+	if under == nil || t.err != nil {
 		return
 	}
 	seen := int64(0)
-	if err := t.one(counterValue, func(r row) { seen = r.int(0) }, "clock"); err != nil || seen+1 < under {
+	if err := t.one(counterValue, func(r row) { seen = r.int(0) }, "clock"); err != nil || seen < under.clock {
 		return
 	}
-	s.commit.RLock()
-	defer s.commit.RUnlock()
+	select {
+	case <-under.over:
+	case <-t.ctx.Done():
+		t.err = t.ctx.Err()
+	}
 }

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -46,6 +48,25 @@ func TestWhoHasSeenAFactInTheDatabaseSeesItInTheRoll(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+func TestWhoWaitsForTheRollsWaitsNoLongerThanItsTime(t *testing.T) {
+	t.Parallel()
+	s := openAt(t, Options{Path: filePath(t)})
+	fillSession(t, s, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.shown.begin(0) // a commit that hangs; whatever is read may be of it
+	err := s.View(ctx, func(stage.Tx) error {
+		time.AfterFunc(time.Millisecond, cancel)
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("the view returned %v", err)
+	}
+	s.shown.end()
+	if err := s.View(t.Context(), func(stage.Tx) error { return nil }); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestAViewIsOfNoLaterTimeThanAnUpdateItDoesNotSee(t *testing.T) {

@@ -53,11 +53,10 @@ type Store struct {
 	closing   sync.Once
 	closeErr  error
 
-	process string                               // name of this one among those on the database
-	opened  time.Time                            // when this one began
-	checked atomic.Int64                         // how long after that the rolls were certainly current
-	applied atomic.Int64                         // number of the last batch that the rolls know; only the committer advances it
-	guard   atomic.Pointer[func(stage.Tx) error] // see UseGuard
+	process string       // name of this one among those on the database
+	opened  time.Time    // when this one began
+	checked atomic.Int64 // how long after that the rolls were certainly current
+	applied atomic.Int64 // number of the last batch that the rolls know; only the committer advances it
 
 	last atomic.Int64 // the latest Now of an update, in milliseconds; only the committer advances it
 
@@ -195,17 +194,6 @@ func (s *Store) advance() time.Time {
 	now := s.time()
 	s.last.Store(now.UnixMilli())
 	return now
-}
-
-// UseGuard has guard asked at the beginning of every commit, inside of its
-// transaction and with the right to write: its error stores nothing of what
-// was to be committed. It must not write. Nil asks nobody.
-func (s *Store) UseGuard(guard func(stage.Tx) error) {
-	if guard == nil {
-		s.guard.Store(nil)
-		return
-	}
-	s.guard.Store(&guard)
 }
 
 // Close takes no more work, waits until what was accepted is stored and every

@@ -92,7 +92,7 @@ func events(t *testing.T, open opener) {
 
 	t.Run("the feed has no gaps and is read in order while 32 write", feedOrder(open))
 
-	t.Run("the last beat is the later of the last beat and the last event", func(t *testing.T) {
+	t.Run("the last beat is the later of the last beat and the last event of a participant", func(t *testing.T) {
 		t.Parallel()
 		s := open(t)
 		last := func() time.Time { return read(t, s, func(tx stage.Tx) (time.Time, error) { return tx.LastBeat() }) }
@@ -110,6 +110,10 @@ func events(t *testing.T, open opener) {
 			return tx.AppendEvent(&stage.Event{At: at(1), Stage: stageARN("a"), Participant: "p", Name: stage.Left})
 		})
 		equal(t, "after an event of the past", last(), now)
+		update(t, s, func(tx stage.Tx) error {
+			return tx.AppendEvent(&stage.Event{At: now.Add(time.Hour), Stage: stageARN("a"), Session: 1, Name: stage.SessionEnded})
+		})
+		equal(t, "after a session's own event", last(), now)
 	})
 }
 
