@@ -22,7 +22,7 @@ one of an older version is brought to the schema of this one; no fact is changed
 		Example: `  callboard verify
   callboard verify --data /var/lib/callboard
   callboard verify --data postgres://callboard@db.example/callboard`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	load := addSettings(cmd, "data")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -249,7 +249,7 @@ func webhookLettersCommand() *cobra.Command {
 	type letter struct {
 		EventNumber   int64     `json:"eventNumber"`
 		EventTime     time.Time `json:"eventTime"`
-		Name          string    `json:"name"`
+		EventName     string    `json:"eventName"`
 		StageARN      string    `json:"stageArn"`
 		ParticipantID string    `json:"participantId"`
 		Attempts      int       `json:"attempts"`
@@ -270,7 +270,7 @@ func webhookLettersCommand() *cobra.Command {
 		}
 		rows := [][]string{{"NUMBER", "EVENT", "TIME", "PARTICIPANT", "ATTEMPTS", "REASON"}}
 		for _, l := range letters {
-			rows = append(rows, []string{fmt.Sprint(l.EventNumber), l.Name, l.EventTime.Local().Format(time.DateTime), l.ParticipantID, fmt.Sprint(l.Attempts), l.Reason})
+			rows = append(rows, []string{fmt.Sprint(l.EventNumber), l.EventName, l.EventTime.Local().Format(time.DateTime), l.ParticipantID, fmt.Sprint(l.Attempts), l.Reason})
 		}
 		_, err = fmt.Fprint(cmd.OutOrStdout(), align(printableRows(rows)))
 		return err
