@@ -21,7 +21,7 @@ The server must be stopped. The database is opened as "callboard serve" opens it
 one of an older version is brought to the schema of this one; no fact is changed.`,
 		Example: `  callboard verify
   callboard verify --data /var/lib/callboard
-  callboard verify --data postgres://callboard@db.example/callboard`,
+  callboard verify --data postgres://callboard@db.example.com/callboard`,
 		Args: noArgs,
 	}
 	load := addSettings(cmd, "data")
