@@ -23,8 +23,8 @@ STAGE is an ARN, or the name of one of your stages.`,
   callboard attendance rehearsal --user-id alice --intervals
   callboard attendance rehearsal --session st-AbCdEfGhIjKlM --all --json`,
 	}, true)
-	l.flags()
 	cmd.Flags().BoolVar(&intervals, "intervals", false, "one line for each stretch of time")
+	l.flags()
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		rows := [][]string{{"PARTICIPANT", "USER ID", "CONNECTED", "PUBLISHING", "SUBSCRIBED", "RECONNECTS"}}
 		if intervals {

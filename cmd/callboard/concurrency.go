@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,11 +16,15 @@ type curve struct {
 	StartTime, EndTime time.Time
 	Resolution         int64
 	Peak               struct{ Connected, Publishing peak }
-	Buckets            []struct {
-		StartTime             time.Time
-		Connected, Publishing struct{ Min, Max, Last int64 }
-	}
+	Buckets            []bucket
 }
+
+type bucket struct {
+	StartTime             time.Time
+	Connected, Publishing extent
+}
+
+type extent struct{ Min, Max, Last int64 }
 
 type peak struct {
 	Count int64
@@ -38,14 +43,21 @@ STAGE is an ARN, or the name of one of your stages.`,
   callboard concurrency rehearsal --session st-AbCdEfGhIjKlM --resolution 5m`,
 	}, false)
 	cmd.Flags().DurationVar(&resolution, "resolution", 0, "length of a stretch, as 30s (default: what suits the session)")
+	q.common()
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		query := url.Values{}
-		if resolution != 0 {
+		if cmd.Flags().Changed("resolution") {
+			if resolution < time.Second {
+				return fmt.Errorf("--resolution is %v: it must be 1s at least", resolution)
+			}
 			query.Set("resolution", strconv.FormatInt(int64(resolution/time.Second), 10))
 		}
 		var c curve
 		if err := q.ask(cmd.Context(), args[0], "/concurrency", query, &c); err != nil || q.json {
 			return err
+		}
+		if resolution == 0 {
+			c.condense(plotHeight)
 		}
 		_, err := fmt.Fprint(cmd.OutOrStdout(), c.plot())
 		return err
@@ -53,7 +65,31 @@ STAGE is an ARN, or the name of one of your stages.`,
 	return cmd
 }
 
-const plotWidth = 40
+// Size of a plot whose resolution nobody has chosen, in characters.
+const plotWidth, plotHeight = 40, 30
+
+// condense puts neighbours together until there are at most so many buckets.
+func (c *curve) condense(most int) {
+	size := (len(c.Buckets) + most - 1) / most
+	if size < 2 {
+		return
+	}
+	var few []bucket
+	for part := range slices.Chunk(c.Buckets, size) {
+		b := part[0]
+		for _, next := range part[1:] {
+			b.Connected.extend(next.Connected)
+			b.Publishing.extend(next.Publishing)
+		}
+		few = append(few, b)
+	}
+	c.Buckets = few
+}
+
+// extend has a range go on to the end of the next one.
+func (r *extent) extend(next extent) {
+	r.Min, r.Max, r.Last = min(r.Min, next.Min), max(r.Max, next.Max), next.Last
+}
 
 // plot draws the curve from top to bottom: solid up to the fewest of a stretch,
 // shaded from there to the most.

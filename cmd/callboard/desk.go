@@ -46,6 +46,7 @@ func (f awsFlags) desk(ctx context.Context) (*deskClient, error) {
 // add puts the flags that say which server it is on a command.
 func (f *awsFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
+	flags.SortFlags = false // a command's own come first
 	flags.StringVar(&f.profile, "profile", "", "profile of the AWS configuration files")
 	flags.StringVar(&f.region, "region", "", "region (default: as the AWS configuration says)")
 	flags.StringVar(&f.endpoint, "endpoint-url", "", "URL of the API (default: as the AWS configuration says)")

@@ -22,7 +22,6 @@ disconnected first.`,
 	var stageName string
 	var quick bool
 	flags := cmd.Flags()
-	flags.SortFlags = false
 	flags.StringVar(&stageName, "stage", "", "only on this stage, by ARN or name")
 	flags.BoolVar(&quick, "quick", false, "leave fragments in unused parts of the database's file, which is else made anew: seconds for a gigabyte")
 	f.add(cmd)
@@ -41,7 +40,15 @@ disconnected first.`,
 		if err := client.call(cmd.Context(), "POST", "/erasures", nil, body, &out); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d participants in %d sessions were erased.\n", out.Participants, out.Sessions)
+		if out.Participants == 0 {
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "Nobody has this user id.")
+			return err
+		}
+		were := "were"
+		if out.Participants == 1 {
+			were = "was"
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s in %s %s erased.\n", counted(out.Participants, "participant"), counted(out.Sessions, "session"), were)
 		return err
 	}
 	return cmd

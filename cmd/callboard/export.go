@@ -29,10 +29,10 @@ of your stages.`,
   callboard export rehearsal --what events --format jsonl | jq .name`,
 	}, false)
 	flags := cmd.Flags()
-	flags.Lookup("json").Hidden = true
 	flags.StringVar(&what, "what", "participants", "participants, attendance or events")
 	flags.StringVar(&format, "format", "", "csv, jsonl or parquet (default: as the name of --output ends, else csv)")
 	flags.StringVarP(&output, "output", "o", "-", "file to write; - is the standard output")
+	q.aws.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if format == "" {
 			format = formatOf(output)

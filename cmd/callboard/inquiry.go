@@ -29,7 +29,7 @@ type inquiry struct {
 }
 
 // asks makes a command of one STAGE that is asked about; conditions gives it flags
-// for those.
+// for those. Its own flags come next, and then common.
 func (q *inquiry) asks(cmd *cobra.Command, conditions bool) *cobra.Command {
 	q.cmd = cmd
 	name, _, _ := strings.Cut(cmd.Use, " ")
@@ -40,7 +40,6 @@ func (q *inquiry) asks(cmd *cobra.Command, conditions bool) *cobra.Command {
 		return nil
 	}
 	flags := cmd.Flags()
-	flags.SortFlags = false
 	flags.StringVar(&q.session, "session", "latest", "session id, or live, or latest")
 	if conditions {
 		flags.StringVar(&q.at, "at", "", "ask about this moment instead of now: a time such as 2026-01-02T15:04:05Z, or how long ago, as 90m")
@@ -50,15 +49,19 @@ func (q *inquiry) asks(cmd *cobra.Command, conditions bool) *cobra.Command {
 		flags.StringVar(&q.userID, "user-id", "", "only this user id")
 		flags.StringVar(&q.prefix, "user-id-prefix", "", "only user ids that begin like this")
 		flags.StringArrayVar(&q.attributes, "attribute", nil, "only those with this attribute, as in role=host; may be repeated")
-		flags.StringVar(&q.protocol, "protocol", "", "only those who published in this way")
-		flags.StringVar(&q.recording, "recording-state", "", "only those whose recording is in this state")
+		flags.StringVar(&q.protocol, "protocol", "", "only those who published last by WHIP, or with UNKNOWN those who never did")
+		flags.StringVar(&q.recording, "recording-state", "", "only DISABLED, STARTING, ACTIVE, STOPPING, STOPPED or FAILED")
 		flags.StringVar(&q.from, "joined-from", "", "only those who first joined then or later: a time, or how long ago")
-		flags.StringVar(&q.before, "joined-before", "", "only those who first joined before")
+		flags.StringVar(&q.before, "joined-before", "", "only those who first joined before: a time, or how long ago")
 		flags.DurationVar(&q.present, "present-longer-than", 0, "only those who were connected for longer in all, as 20m")
 	}
-	flags.BoolVar(&q.json, "json", false, "print the JSON of the answer")
-	q.aws.add(cmd)
 	return cmd
+}
+
+// common adds the flags that come last.
+func (q *inquiry) common() {
+	q.cmd.Flags().BoolVar(&q.json, "json", false, "print the JSON of the answer")
+	q.aws.add(q.cmd)
 }
 
 // query gives the conditions as the API has them.
@@ -105,7 +108,7 @@ func (q *inquiry) query() (url.Values, error) {
 
 // momentOf reads a time, or how long ago it was.
 func momentOf(text string, now time.Time) (time.Time, error) {
-	if ago, err := time.ParseDuration(text); err == nil {
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
@@ -162,6 +165,7 @@ func (l *listing) flags() {
 	flags.StringVar(&l.sort, "sort", "join", "join (the newest first), firstJoin (the first first) or presence (the longest first)")
 	flags.IntVar(&l.size, "max-results", 50, "participants in a page, 1 to 100")
 	flags.BoolVar(&l.all, "all", false, "all pages, not only the first")
+	l.common()
 }
 
 // pages asks for a page, or for all, and gives the rows of each to show; with JSON

@@ -15,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
+func init() { cobra.EnableCommandSorting = false } // help lists commands in the order of their use
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
@@ -35,6 +37,7 @@ subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
   eval "$(callboard env)"                             point the AWS CLI and SDKs at it
   callboard ls <stage ARN or name>                    call the roll
   callboard watch <stage ARN or name>                 see it change
+  callboard attendance <stage ARN or name>            who was there for how long
   callboard keys create --policy IVSReadOnlyAccess    make an access key that only reads
   callboard policy check --policy radio.json --action CreateStage
                                                       try out what a policy allows
@@ -47,7 +50,11 @@ subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
 			return err
 		},
 	}
-	root.AddCommand(serveCommand(), envCommand(), keysCommand(), policyCommand(), quotasCommand(), lsCommand(), webhooksCommand(), eraseCommand(), healthCommand(), demoCommand(), migrateCommand(), versionCommand(), verifyCommand(), watchCommand(), participantsCommand(), countCommand(), attendanceCommand(), concurrencyCommand(), exportCommand())
+	addGroup(root, "To begin with:", demoCommand(), serveCommand(), envCommand(), healthCommand(), versionCommand())
+	addGroup(root, "The roll of a stage:", lsCommand(), watchCommand())
+	addGroup(root, "Questions about a session:", participantsCommand(), countCommand(), attendanceCommand(), concurrencyCommand(), exportCommand())
+	addGroup(root, "What a server lets in and tells:", keysCommand(), policyCommand(), quotasCommand(), webhooksCommand())
+	addGroup(root, "What a server remembers:", eraseCommand(), migrateCommand(), verifyCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -65,4 +72,13 @@ subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
 	oneLine := strings.Join(strings.Fields(err.Error()), " ")
 	fmt.Fprintf(stderr, "callboard: %s (see \"%s --help\")\n", oneLine, cmd.CommandPath())
 	return 2
+}
+
+// addGroup adds commands that help lists under one title.
+func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, c := range commands {
+		c.GroupID = title
+	}
+	root.AddCommand(commands...)
 }

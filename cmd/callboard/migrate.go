@@ -25,6 +25,7 @@ directory that --files names.`,
   callboard migrate --from postgres://callboard@db.example.com/callboard --to ./callboard-data`,
 		Args: noArgs,
 	}
+	cmd.Flags().SortFlags = false
 	from := cmd.Flags().String("from", "", "`place` of the facts: a directory or the URL of a database")
 	to := cmd.Flags().String("to", "", "`place` where they shall be: a directory or the URL of a database")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -36,7 +37,7 @@ directory that --files names.`,
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "Everything of %s is in %s now.\n", server.Shown(*from), server.Shown(*to))
+		fmt.Fprintf(cmd.OutOrStdout(), "Everything of %s is in %s now, but for credentials.json and keys.json, which stay where they are.\n", server.Shown(*from), server.Shown(*to))
 		return nil
 	}
 	return cmd

@@ -87,6 +87,7 @@ by the values of a property. STAGE is an ARN, or the name of one of your stages.
   callboard count rehearsal --publishing --at 90m`,
 	}, true)
 	cmd.Flags().StringVar(&by, "by", "", "state, published, publishing, recordingState, protocol, or attribute. and a key")
+	q.common()
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		query, err := q.query()
 		if err != nil {
@@ -105,15 +106,19 @@ by the values of a property. STAGE is an ARN, or the name of one of your stages.
 		if err := q.ask(cmd.Context(), args[0], "/participants/count", query, &out); err != nil || q.json {
 			return err
 		}
-		var rows [][]string
-		for _, g := range out.Groups {
-			rows = append(rows, []string{printable(g.Value), strconv.FormatInt(g.Count, 10)})
-		}
-		if rows == nil {
+		if by == "" {
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), out.Count)
 			return err
 		}
-		rows = append([][]string{{strings.ToUpper(printable(by)), "COUNT"}}, append(rows, []string{"all", strconv.FormatInt(out.Count, 10)})...)
+		rows, without := [][]string{{strings.ToUpper(printable(by)), "COUNT"}}, out.Count
+		for _, g := range out.Groups {
+			rows = append(rows, []string{printable(g.Value), strconv.FormatInt(g.Count, 10)})
+			without -= g.Count
+		}
+		if without > 0 {
+			rows = append(rows, []string{"(none)", strconv.FormatInt(without, 10)})
+		}
+		rows = append(rows, []string{"all", strconv.FormatInt(out.Count, 10)})
 		_, err = fmt.Fprint(cmd.OutOrStdout(), align(rows))
 		return err
 	}

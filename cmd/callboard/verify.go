@@ -21,8 +21,8 @@ The server must be stopped. The database is opened as "callboard serve" opens it
 one of an older version is brought to the schema of this one; no fact is changed.`,
 		Example: `  callboard verify
   callboard verify --data /var/lib/callboard
-  callboard verify --data postgres://callboard@db.example/callboard`,
-		Args: cobra.NoArgs,
+  callboard verify --data postgres://callboard@db.example.com/callboard`,
+		Args: noArgs,
 	}
 	load := addSettings(cmd, "data")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -38,10 +38,10 @@ one of an older version is brought to the schema of this one; no fact is changed
 		for _, problem := range report.Problems {
 			fmt.Fprintln(out, problem)
 		}
-		fmt.Fprintf(out, "%d events, %d stages, %d sessions, %d participants: %d contradictions\n",
-			report.Events, report.Stages, report.Sessions, report.Participants, report.Wrong)
+		fmt.Fprintf(out, "%s, %s, %s, %s: %s\n", counted(report.Events, "event"), counted(report.Stages, "stage"),
+			counted(report.Sessions, "session"), counted(report.Participants, "participant"), counted(report.Wrong, "contradiction"))
 		if report.Wrong > 0 {
-			return fmt.Errorf("the facts contradict each other %d times", report.Wrong)
+			return fmt.Errorf("%s", counted(report.Wrong, "contradiction"))
 		}
 		return err
 	}

@@ -41,7 +41,6 @@ session the stage has. This needs a Callboard: AWS has no such thing.`,
 	var q watchQuery
 	var f awsFlags
 	flags := cmd.Flags()
-	flags.SortFlags = false
 	flags.StringVar(&q.session, "session", "", "session id, or latest (default: whatever session is live)")
 	flags.StringArrayVar(&q.filters, "filter", nil, "only who matches, as in state=CONNECTED, published=true, userId=alice, userIdPrefix=a, attribute.role=host, protocol=WHIP; may be repeated")
 	flags.BoolVar(&q.json, "json", false, "print lines of JSON on a terminal, too")

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"strings"
 	"time"
@@ -31,9 +30,17 @@ these commands are clients of a running server and read the AWS environment and 
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(webhookListCommand(), webhookCreateCommand(), webhookUpdateCommand("enable", "Have a webhook told again, from where it was", map[string]any{"disabled": false}),
+	cmd.AddCommand(
+		webhookCreateCommand(),
+		webhookListCommand(),
+		webhookUpdateCommand("enable", "Have a webhook told again, from where it was", map[string]any{"disabled": false}),
 		webhookUpdateCommand("disable", "Have a webhook told nothing; its place is kept", map[string]any{"disabled": true}),
-		webhookRotateCommand(), webhookDeleteCommand(), webhookLettersCommand(), webhookRedeliverCommand(), webhookSecretCommand())
+		webhookRotateCommand(),
+		webhookDeleteCommand(),
+		webhookLettersCommand(),
+		webhookRedeliverCommand(),
+		webhookSecretCommand(),
+	)
 	return cmd
 }
 
@@ -89,7 +96,7 @@ func webhookListCommand() *cobra.Command {
 			return err
 		}
 		if *asJSON {
-			return printAny(cmd.OutOrStdout(), hooks)
+			return printAnswer(cmd.OutOrStdout(), hooks)
 		}
 		rows := [][]string{{"ID", "NAME", "STATE", "EVENTS", "URL"}}
 		for _, h := range hooks {
@@ -106,7 +113,8 @@ func webhookListCommand() *cobra.Command {
 }
 
 // pages reads all pages of a list, whose rows are in the member of this name.
-func pages[T any](ctx context.Context, client *deskClient, path, member string) (all []T, err error) {
+func pages[T any](ctx context.Context, client *deskClient, path, member string) ([]T, error) {
+	all := []T{}
 	query := url.Values{"maxResults": {"100"}}
 	for {
 		var page map[string]json.RawMessage
@@ -126,18 +134,15 @@ func pages[T any](ctx context.Context, client *deskClient, path, member string) 
 	}
 }
 
-func printAny(out io.Writer, v any) error {
-	e := json.NewEncoder(out)
-	e.SetIndent("", "    ")
-	return e.Encode(v)
-}
-
 func webhookCreateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create URL",
 		Short: "Make a webhook and show its secret, once",
-		Long:  `Create makes a webhook that gets what happens from now on. The secret that verifies what it is sent is shown this once.`,
-		Args:  oneArgument("URL"),
+		Long: `Create makes a webhook that gets what happens from now on. The secret that verifies what
+it is sent is shown this once.`,
+		Example: `  callboard webhooks create https://example.com/hook
+  callboard webhooks create https://example.com/hook --name crm --stage rehearsal --event "Session Started" --event "Session Ended"`,
+		Args: oneArgument("URL"),
 	}
 	var f awsFlags
 	body := struct {
@@ -147,7 +152,6 @@ func webhookCreateCommand() *cobra.Command {
 		StageARNs  []string `json:"stageArns,omitempty"`
 	}{}
 	flags := cmd.Flags()
-	flags.SortFlags = false
 	flags.StringVar(&body.Name, "name", "", "a name for people")
 	flags.StringArrayVar(&body.EventNames, "event", nil, "only this `event`, such as \"Participant Joined\"; may be repeated (default: all)")
 	flags.StringArrayVar(&body.StageARNs, "stage", nil, "only this `stage`, by ARN or name; may be repeated (default: all)")
@@ -228,7 +232,11 @@ func webhookDeleteCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return client.call(cmd.Context(), "DELETE", hookPath(args[0]), nil, nil, nil)
+		if err := client.call(cmd.Context(), "DELETE", hookPath(args[0]), nil, nil, nil); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "Webhook %s is deleted.\n", printable(args[0]))
+		return err
 	}
 	return cmd
 }
@@ -241,7 +249,7 @@ func webhookLettersCommand() *cobra.Command {
 	type letter struct {
 		EventNumber   int64     `json:"eventNumber"`
 		EventTime     time.Time `json:"eventTime"`
-		Name          string    `json:"name"`
+		EventName     string    `json:"eventName"`
 		StageARN      string    `json:"stageArn"`
 		ParticipantID string    `json:"participantId"`
 		Attempts      int       `json:"attempts"`
@@ -258,11 +266,11 @@ func webhookLettersCommand() *cobra.Command {
 			return err
 		}
 		if *asJSON {
-			return printAny(cmd.OutOrStdout(), letters)
+			return printAnswer(cmd.OutOrStdout(), letters)
 		}
 		rows := [][]string{{"NUMBER", "EVENT", "TIME", "PARTICIPANT", "ATTEMPTS", "REASON"}}
 		for _, l := range letters {
-			rows = append(rows, []string{fmt.Sprint(l.EventNumber), l.Name, l.EventTime.Local().Format(time.DateTime), l.ParticipantID, fmt.Sprint(l.Attempts), l.Reason})
+			rows = append(rows, []string{fmt.Sprint(l.EventNumber), l.EventName, l.EventTime.Local().Format(time.DateTime), l.ParticipantID, fmt.Sprint(l.Attempts), l.Reason})
 		}
 		_, err = fmt.Fprint(cmd.OutOrStdout(), align(printableRows(rows)))
 		return err
@@ -277,6 +285,9 @@ func webhookRedeliverCommand() *cobra.Command {
 		Long: `Redeliver has events delivered to a webhook once more: by their numbers, which are in the
 header callboard-event-number of a request and in the list of dead letters; all since a time;
 or all dead letters. They keep their ids, so a receiver knows those that it has.`,
+		Example: `  callboard webhooks redeliver AbCdEfGhIjKl --dead-letters
+  callboard webhooks redeliver AbCdEfGhIjKl --event 4711,4712
+  callboard webhooks redeliver AbCdEfGhIjKl --since 90m`,
 		Args: oneArgument("id of a webhook"),
 	}
 	var f awsFlags
@@ -284,9 +295,9 @@ or all dead letters. They keep their ids, so a receiver knows those that it has.
 	var since string
 	var letters bool
 	flags := cmd.Flags()
-	flags.SortFlags = false
 	flags.Int64SliceVar(&numbers, "event", nil, "`number` of an event; may be repeated, or several separated by commas")
-	flags.StringVar(&since, "since", "", "how long ago, as in 90m, or an RFC 3339 time")
+	flags.Lookup("event").DefValue = ""
+	flags.StringVar(&since, "since", "", "all since then: a time such as 2026-01-02T15:04:05Z, or how long ago, as 90m")
 	flags.BoolVar(&letters, "dead-letters", false, "all that was given up")
 	f.add(cmd)
 	exclusive(cmd, "event", "since", "dead-letters")
@@ -298,7 +309,7 @@ or all dead letters. They keep their ids, so a receiver knows those that it has.
 		case letters:
 			body["deadLetters"] = true
 		case since != "":
-			at, err := past(since, time.Now())
+			at, err := momentOf(since, time.Now())
 			if err != nil {
 				return err
 			}
@@ -314,22 +325,10 @@ or all dead letters. They keep their ids, so a receiver knows those that it has.
 		if err := client.call(cmd.Context(), "POST", hookPath(args[0])+"/redeliver", nil, body, &out); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d events are going to be delivered once more.\n", out.Events)
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "To be delivered once more: %s.\n", counted(out.Events, "event"))
 		return err
 	}
 	return cmd
-}
-
-// past reads a time: how long ago, or an instant.
-func past(text string, now time.Time) (time.Time, error) {
-	if d, err := time.ParseDuration(text); err == nil && d > 0 {
-		return now.Add(-d), nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return at, fmt.Errorf("--since is %q: it must be how long ago, such as 90m, or a time such as 2030-01-31T12:00:00Z", text)
-	}
-	return at, nil
 }
 
 func webhookSecretCommand() *cobra.Command {

@@ -123,3 +123,30 @@ func TestEachContradictionIsTold(t *testing.T) {
 		}
 	}
 }
+
+func TestFactsOfWhichHistoryWasRemovedAgree(t *testing.T) {
+	t.Parallel()
+	s, session, people := facts(t)
+	change(t, s, func(tx stage.Tx) error {
+		left := stage.Event{At: tx.Now(), Stage: arn, Session: session.No, Participant: "ann", Name: stage.Left}
+		people[0].Connected, session.Connected, session.Ended = false, 0, tx.Now()
+		if err := tx.PutParticipant(people[0]); err != nil {
+			return err
+		}
+		if err := tx.PutSession(session); err != nil {
+			return err
+		}
+		return tx.AppendEvent(&left)
+	})
+	change(t, s, func(tx stage.Tx) error { return tx.Expire(*session) })
+	for left := 1; left > 0; {
+		change(t, s, func(tx stage.Tx) (err error) {
+			left, err = tx.Sweep(100)
+			return err
+		})
+	}
+	r, err := Everything(t.Context(), s)
+	if err != nil || r.Err() != nil || r.Events != 0 {
+		t.Errorf("told is %q, %v; %d events are left", r.Problems, err, r.Events)
+	}
+}

@@ -53,7 +53,7 @@ type webhookChange struct {
 type deadLetter struct {
 	EventNumber   int64     `json:"eventNumber" doc:"its number in the feed, by which it can be redelivered"`
 	EventTime     time.Time `json:"eventTime"`
-	Name          string    `json:"name" doc:"as ListParticipantEvents names it"`
+	EventName     string    `json:"eventName" doc:"as in the eventNames of webhooks"`
 	StageARN      string    `json:"stageArn"`
 	ParticipantID string    `json:"participantId,omitempty"`
 	Attempts      int       `json:"attempts"`
@@ -208,7 +208,7 @@ func (d *Desk) listDeadLetters(ctx context.Context, c *call, in *listDeadLetters
 	out := &deadLetterList{DeadLetters: []deadLetter{}, NextToken: token(c, next, in.Webhook)}
 	for _, l := range list {
 		out.DeadLetters = append(out.DeadLetters, deadLetter{
-			EventNumber: l.Event.No, EventTime: l.Event.At.UTC(), Name: string(l.Event.Name), StageARN: l.Event.Stage.String(),
+			EventNumber: l.Event.No, EventTime: l.Event.At.UTC(), EventName: hook.NameOf(l.Event.Name), StageARN: l.Event.Stage.String(),
 			ParticipantID: l.Event.Participant, Attempts: l.Attempts, Reason: l.Reason, GivenUpTime: l.Since.UTC(),
 		})
 	}

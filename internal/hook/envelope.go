@@ -74,6 +74,12 @@ func kindOf(name stage.EventName) (kind, bool) {
 	return kind{}, false
 }
 
+// NameOf is what hooks are told of an event as, one of [Names].
+func NameOf(name stage.EventName) string {
+	k, _ := kindOf(name)
+	return k.name
+}
+
 // Names lists the event names that a hook can ask for.
 func Names() []string {
 	names := make([]string, len(kinds))

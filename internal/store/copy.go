@@ -108,13 +108,13 @@ func empty(t *tx, tables []string) error {
 			return err
 		}
 		if n > 0 {
-			return fmt.Errorf("the target is not empty: it has %d rows of %s", n, name)
+			return fmt.Errorf("the target is not empty (%d rows of %s): choose a place that has no facts yet", n, name)
 		}
 	}
 	counted := false
 	err := t.all(listCounters, func(r row) { counted = counted || r.int(1) != 0 })
 	if err == nil && counted {
-		err = errors.New("the target is not empty: something was stored there once")
+		err = errors.New("the target is not empty (something was stored there once): choose a place that has no facts yet")
 	}
 	return cmp.Or(err, t.write(`DELETE FROM counter`), t.write(`DELETE FROM migration`))
 }
