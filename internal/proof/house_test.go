@@ -85,9 +85,7 @@ type presence struct {
 	entry            stage.Entry
 	here, publishing bool
 
-	// unsure is set when nobody knows whether facts were recorded. How such
-	// people leave is the service's to find out, from what is stored.
-	unsure bool
+	unsure bool // nobody knows whether the last facts were recorded
 }
 
 // rollless is a store that has nothing in memory.
@@ -131,8 +129,8 @@ func (h *house) Disconnect(ctx context.Context, arn stage.ARN, id string, _ stag
 	p := h.presence(key{arn, id})
 	p.Lock()
 	defer p.Unlock()
-	if !p.here || p.unsure {
-		return nil
+	if err := h.ascertain(ctx, p, id); err != nil || !p.here {
+		return err
 	}
 	var facts []stage.Fact
 	if p.publishing {
@@ -140,6 +138,28 @@ func (h *house) Disconnect(ctx context.Context, arn stage.ARN, id string, _ stag
 	}
 	p.here, p.publishing = false, false
 	return h.register.Record(ctx, p.entry, append(facts, stage.Fact{Name: stage.Left})...)
+}
+
+// ascertain finds out what is stored of somebody, if that is not known.
+func (h *house) ascertain(ctx context.Context, p *presence, id string) error {
+	if !p.unsure {
+		return nil
+	}
+	list, _, err := h.service.Events(ctx, caller, p.entry.Stage, p.entry.SessionID, id, stage.Page{Limit: 1000})
+	if err != nil {
+		return err
+	}
+	p.unsure, p.publishing, p.here = false, false, len(list) > 0 && list[0].Name != stage.Left
+	for _, e := range list { // the newest first
+		switch e.Name {
+		case stage.PublishStarted:
+			p.publishing = true
+			return nil
+		case stage.PublishStopped, stage.Left, stage.Joined:
+			return nil
+		}
+	}
+	return nil
 }
 
 // Clear is the floor's. It leaves out some people, as if they came in this
