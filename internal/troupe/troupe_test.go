@@ -122,13 +122,14 @@ func (h *house) open(change ...func(*live.Options, *troupe.Options)) *node {
 	engine, err := sfu.Open(sfu.Options{Conn: conn})
 	h.check(err)
 	doors := http.NewServeMux()
-	n.server = httptest.NewServer(doors)
+	n.server = httptest.NewUnstartedServer(doors)
+	url := "http://" + n.server.Listener.Addr().String() // told to the others before anybody is let in, as on a real start
 	log := slog.New(slog.DiscardHandler)
 	if testing.Verbose() {
-		log = slog.New(slog.NewTextHandler(t.Output(), nil)).With("node", n.server.URL)
+		log = slog.New(slog.NewTextHandler(t.Output(), nil)).With("node", url)
 	}
 	lo := live.Options{Register: n.register, Engine: engine, Log: log, Tick: 50 * time.Millisecond}
-	to := troupe.Options{Register: n.register, Secret: secret, URL: n.server.URL, Log: log, Lease: lease}
+	to := troupe.Options{Register: n.register, Secret: secret, URL: url, Log: log, Lease: lease}
 	for _, c := range change {
 		c(&lo, &to)
 	}
@@ -143,6 +144,7 @@ func (h *house) open(change ...func(*live.Options, *troupe.Options)) *node {
 	doors.Handle("/events/", events)
 	doors.Handle("/peer/", n.troupe)
 	n.troupe.Use(n.floor, doors)
+	n.server.Start()
 
 	onFloor, dismiss := context.WithCancel(context.Background())
 	inTroupe, leave := context.WithCancel(context.Background())
