@@ -2,7 +2,7 @@
 # certificates of public authorities, and a directory for the facts.
 #
 #   docker build -t callboard --build-arg VERSION=$(git describe --tags --always) .
-#   docker run --name callboard -p 7480:7480 -p 7481:7481/udp -v callboard:/data callboard
+#   docker run --name callboard -p 7480:7480 -p 7481:7481/udp -p 7481:7481 -v callboard:/data callboard
 #   eval "$(docker exec callboard callboard env)"
 #
 # docs/testing.md tells how to run it for tests.
@@ -40,7 +40,7 @@ ENV PATH=/usr/local/bin \
 
 USER 65532:65532
 VOLUME /data
-EXPOSE 7480 7481/udp
+EXPOSE 7480 7481/udp 7481
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 \
 	CMD ["/usr/local/bin/callboard", "health"]
 ENTRYPOINT ["/usr/local/bin/callboard"]

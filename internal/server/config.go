@@ -29,6 +29,7 @@ const Memory = "memory:"
 type Config struct {
 	Listen    string       // HTTP address: API, WHIP, WHEP, presence, health and metrics
 	Media     string       // UDP address of all media
+	MediaTCP  string       // TCP address of media where UDP is blocked; "off" for none, "" for the port of Media
 	PublicURL string       // URL under which clients reach Listen; "" derives it from Listen
 	PeerURL   string       // URL under which other servers on the same database reach Listen; "" derives it from Listen
 	MediaIPs  []netip.Addr // addresses announced for media; none announces those of the socket
@@ -128,8 +129,20 @@ func (c *Config) checkDev() error {
 		return fmt.Errorf("rand-seed makes the same ids at each start, so data must be memory:, not %s, where those of the last start still are", store.Redacted(c.Data))
 	case c.Dev && !c.DevNetwork && (!loopback(c.Listen) || !loopback(c.Media)):
 		return fmt.Errorf("dev accepts any credentials, so listen (%s) and media (%s) must both be loopback addresses such as 127.0.0.1:7480; in a container whose ports only its owner reaches, set dev-network", c.Listen, c.Media)
+	case c.Dev && !c.DevNetwork && c.mediaTCP() != "" && !loopback(c.mediaTCP()):
+		return fmt.Errorf("dev accepts any credentials, so media-tcp (%s) must be a loopback address such as 127.0.0.1:7481, or dev-network must be set", c.MediaTCP)
 	}
 	return nil
+}
+
+// mediaTCP is the address of media over TCP, "" for none.
+func (c *Config) mediaTCP() string {
+	port := portOf(c.Media)
+	switch {
+	case c.MediaTCP == off, c.MediaTCP == "" && port == portOf(c.Listen) && port != ":0":
+		return ""
+	}
+	return cmp.Or(c.MediaTCP, c.Media)
 }
 
 // checkMedia refuses media that only this machine can reach while clients are

@@ -128,6 +128,7 @@ func TestSettingsThatDoNotFitTogetherAreRefused(t *testing.T) {
 		{"credentials for a directory", map[string]string{"buckets": "dir", "buckets-access-key-id": "AKIA1234", "buckets-secret-access-key": "12345678"}, "buckets is a URL"},
 		{"dev beyond loopback", map[string]string{"dev": "true", "listen": "10.0.0.1:80"}, "loopback"},
 		{"dev with media beyond loopback", map[string]string{"dev": "true", "media": ":7481"}, "loopback"},
+		{"dev with media over TCP beyond loopback", map[string]string{"dev": "true", "media-tcp": ":7481"}, "media-tcp"},
 		{"dev beyond loopback, which a container may", map[string]string{"dev": "true", "listen": ":80"}, "dev-network"},
 		{"dev-network without dev", map[string]string{"dev-network": "true"}, "needs dev"},
 		{"rand-seed without dev", map[string]string{"rand-seed": "1", "data": "memory:"}, "needs dev"},
@@ -153,6 +154,22 @@ func TestSettingsThatDoNotFitTogetherAreRefused(t *testing.T) {
 			t.Errorf("the URL is %s", u)
 		}
 	})
+}
+
+func TestMediaOverTCPAreAtThePortOfMedia(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ listen, media, tcp, want string }{
+		{"127.0.0.1:7480", "127.0.0.1:7481", "", "127.0.0.1:7481"},
+		{"127.0.0.1:7480", ":7480", "", ""},
+		{"127.0.0.1:0", "127.0.0.1:0", "", "127.0.0.1:0"},
+		{"127.0.0.1:7480", ":7480", ":443", ":443"},
+		{"127.0.0.1:7480", "127.0.0.1:7481", "off", ""},
+	} {
+		cfg := Config{Listen: c.listen, Media: c.media, MediaTCP: c.tcp}
+		if got := cfg.mediaTCP(); got != c.want {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
 }
 
 func TestMediaThatClientsCannotReachIsRefused(t *testing.T) {

@@ -44,6 +44,7 @@ type Server struct {
 	keys        *keyring.Book
 	public      *url.URL
 	media       netip.AddrPort
+	mediaTCP    net.Addr // nil without TCP
 
 	quotas   quota.Profile
 	meter    *quota.Meter
@@ -187,20 +188,9 @@ func (s *Server) recover(ctx context.Context) error {
 }
 
 func (s *Server) openFloor(ctx context.Context) error {
-	conn, err := new(net.ListenConfig).ListenPacket(ctx, "udp", s.cfg.Media)
-	if err != nil {
-		return fmt.Errorf("media %s cannot be opened: %w", s.cfg.Media, err)
+	if err := s.openMedia(ctx); err != nil {
+		return err
 	}
-	s.media = conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	var announced []net.IP
-	for _, ip := range s.cfg.MediaIPs {
-		announced = append(announced, ip.AsSlice())
-	}
-	s.engine, err = sfu.Open(sfu.Options{Conn: conn, IPs: announced, Log: s.log})
-	if err != nil {
-		return errors.Join(err, conn.Close())
-	}
-	s.release = append(s.release, s.engine.Close)
 	s.floor = live.Open(live.Options{
 		Register: s.register, Engine: s.engine, Log: s.log, Farewell: s.cfg.ShutdownMax / 2,
 		Quotas: s.quotas.Quotas(), Demanded: s.meter.Demand, Others: s.others(),

@@ -13,6 +13,7 @@ type batch struct {
 	bytes  []byte
 	used   int
 	trains []train
+	piped  bool // some trains go over TCP
 	native nativeBatch
 }
 
@@ -101,11 +102,15 @@ func (b *batch) couple(to *address, n int) {
 			return
 		}
 	}
+	b.piped = b.piped || to.pipe != nil
 	b.trains = append(b.trains, train{to: to, start: b.used, end: b.used + n, size: n, count: 1})
 }
 
 // flush sends all.
 func (b *batch) flush() {
+	if b.piped {
+		b.pipe()
+	}
 	if len(b.trains) > 0 {
 		b.port.transmit(b)
 	}

@@ -90,16 +90,40 @@ func (s *story) told() []string {
 	return all
 }
 
-// wire is a client's socket, which can be cut and can drop what comes in.
+// wire is a client's socket, which can be cut, can drop what comes in, and can become another one.
 type wire struct {
 	net.PacketConn
-	cut  atomic.Bool
-	drop atomic.Pointer[func([]byte) bool]
+	cut   atomic.Bool
+	drop  atomic.Pointer[func([]byte) bool]
+	other atomic.Pointer[net.PacketConn]
 }
+
+// move gives the client another address, without a word to it: the old one is nobody's any more.
+func (w *wire) move(t testing.TB) {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	must(t, err)
+	old := w.now()
+	w.other.Store(&conn)
+	must(t, old.Close())
+}
+
+func (w *wire) now() net.PacketConn {
+	if other := w.other.Load(); other != nil {
+		return *other
+	}
+	return w.PacketConn
+}
+
+func (w *wire) Close() error { return w.now().Close() }
 
 func (w *wire) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
-		n, from, err := w.PacketConn.ReadFrom(b)
+		conn := w.now()
+		n, from, err := conn.ReadFrom(b)
+		if err != nil && w.now() != conn {
+			continue
+		}
 		if drop := w.drop.Load(); err != nil || !w.cut.Load() && (drop == nil || !(*drop)(b[:n])) {
 			return n, from, err
 		}
@@ -110,7 +134,7 @@ func (w *wire) WriteTo(b []byte, to net.Addr) (int, error) {
 	if w.cut.Load() {
 		return len(b), nil
 	}
-	return w.PacketConn.WriteTo(b, to)
+	return w.now().WriteTo(b, to)
 }
 
 // client is a WebRTC peer as browsers are: it offers many formats, VP8 first.
@@ -131,11 +155,20 @@ func newClientWith(t testing.TB, s webrtc.SettingEngine, codecs []webrtc.RTPCode
 		t.Fatal(err)
 	}
 	w := &wire{PacketConn: conn}
-	s.LoggerFactory = logs{discard}
 	udp := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: w, Logger: logs{discard}.NewLogger("")})
 	s.SetICEUDPMux(udp)
-	s.SetIncludeLoopbackCandidate(true)
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	c := newClientOver(t, s, webrtc.Configuration{}, codecs)
+	c.wire = w
+	t.Cleanup(func() { _ = c.GracefulClose(); _ = udp.Close() })
+	return c
+}
+
+// newClientOver makes a client whose way to the engine is in s and o.
+func newClientOver(t testing.TB, s webrtc.SettingEngine, o webrtc.Configuration, codecs []webrtc.RTPCodecParameters) *client {
+	t.Helper()
+	s.LoggerFactory = logs{discard}
+	s.SetIncludeLoopbackCandidate(true)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	m := &webrtc.MediaEngine{}
 	if len(codecs) == 0 {
@@ -152,11 +185,10 @@ func newClientWith(t testing.TB, s webrtc.SettingEngine, codecs []webrtc.RTPCode
 	r := &interceptor.Registry{}
 	must(t, webrtc.ConfigureTWCCHeaderExtensionSender(m, r))
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithSettingEngine(s), webrtc.WithInterceptorRegistry(r))
-	pc, err := api.NewPeerConnection(webrtc.Configuration{})
+	pc, err := api.NewPeerConnection(o)
 	must(t, err)
-	c := &client{PeerConnection: pc, wire: w}
-	t.Cleanup(func() { _ = pc.GracefulClose(); _ = udp.Close() })
-	return c
+	t.Cleanup(func() { _ = pc.GracefulClose() })
+	return &client{PeerConnection: pc}
 }
 
 func must(t testing.TB, err error) {
@@ -203,13 +235,17 @@ type cameraOptions struct {
 	codecs  []webrtc.RTPCodecParameters
 	mangle  func(offer string) string
 	ciphers []dtls.SRTPProtectionProfile
+	client  *client // nil for one on UDP
 }
 
 func publish(t testing.TB, e *Engine, o cameraOptions) *camera {
 	t.Helper()
 	var s webrtc.SettingEngine
 	s.SetSRTPProtectionProfiles(o.ciphers...)
-	c := &camera{client: newClientWith(t, s, o.codecs), story: newStory(), pleas: make(chan string, 999), mark: o.mark}
+	c := &camera{client: o.client, story: newStory(), pleas: make(chan string, 999), mark: o.mark}
+	if c.client == nil {
+		c.client = newClientWith(t, s, o.codecs)
+	}
 	if o.mime == "" {
 		o.mime = webrtc.MimeTypeH264
 	}

@@ -1,7 +1,7 @@
 // Package sfu is the media plane: it receives what publishers send and
 // forwards it to subscribers, packet by packet and without touching the media.
 //
-// An [Engine] owns one UDP socket. [Engine.Publish] answers the offer of somebody
+// An [Engine] owns one UDP socket, and may own a TCP listener. [Engine.Publish] answers the offer of somebody
 // who sends, [Engine.Subscribe] the offer of somebody who receives; both give
 // back a peer, seen from its side as a [Publication] or a [Subscription], and
 // the complete answer: all candidates are in it and none follow.
@@ -13,7 +13,8 @@
 // Below a peer is its link (link.go). The port (port.go) reads the socket, by the batch where the system can do that
 // (socket_linux.go), and tells by two tables whom a datagram is for: connectivity checks name their ICE session
 // (stun.go, ice.go), and the addresses that authentic ones came from belong to the session's link. DTLS agrees on
-// keys (handshake.go); we are its server, so our order of ciphers holds. SRTP is sealed in place (srtp.go).
+// keys (handshake.go); we are its server, so our order of ciphers holds. SRTP is sealed in place (srtp.go). A TCP
+// connection (pipe.go) is to a link an address like any other.
 //
 // A packet's journey: the port's reader puts it into the link's inbox and wakes the peer. The peer's goroutine, the only
 // one it has, opens all that has come and keeps it in the layer's ring (layer.go), where it stays for a second or

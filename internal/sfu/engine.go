@@ -13,6 +13,8 @@ import (
 type Options struct {
 	// Conn is the one UDP socket for all peers. The engine owns it and closes it.
 	Conn net.PacketConn
+	// Listener takes the TCP connections of peers whose network lets no UDP through; nil for none. It is the engine's, like Conn.
+	Listener net.Listener
 	// IPs are announced in candidates in place of the socket's own addresses,
 	// for hosts behind one-to-one NAT. Nil announces the socket's own.
 	IPs []net.IP
@@ -81,6 +83,11 @@ func Open(o Options) (*Engine, error) {
 	var err error
 	if e.port, err = openPort(o.Conn, o.IPs, o.Log, o.timing, &e.counters.writeErrors); err != nil {
 		return nil, err
+	}
+	if o.Listener != nil {
+		if err = e.port.listen(o.Listener, o.IPs); err != nil {
+			return nil, errors.Join(err, e.port.close())
+		}
 	}
 	return e, nil
 }

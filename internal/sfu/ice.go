@@ -79,14 +79,32 @@ func (l *link) asked(s *session, m *stunMessage, theirs []byte, from netip.AddrP
 		l.check(s, a)
 	case !a.proved && !a.asked || !ours:
 		l.check(s, a)
+	case a.proved:
+		l.doubt(s, a)
 	}
 	a.asked = true
+}
+
+// doubt is for a peer that checks from an address which it has not chosen, perhaps because it has moved: then it does not answer
+// at the old one any more. l.mu is held.
+func (l *link) doubt(s *session, a *address) {
+	remote := l.remote.Load()
+	if remote == nil || remote == a || s != l.current {
+		return
+	}
+	if l.rival == nil {
+		l.missed = 0
+		l.check(s, remote)
+	}
+	l.rival = a
 }
 
 // address finds what is known of an address, and makes it the link's in the port's table; when it is another link's, only
 // the answer to a check of ours will. l.mu is held.
 func (l *link) address(from netip.AddrPort) (_ *address, ours bool) {
 	p := l.port
+	var oldest *address
+	defer func() { oldest.leave() }()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if ours = p.addresses[from] == nil || p.addresses[from] == l; ours {
@@ -100,14 +118,17 @@ func (l *link) address(from netip.AddrPort) (_ *address, ours bool) {
 		}
 	}
 	if len(l.known) == maxAddresses {
-		oldest := l.known[0]
+		oldest = l.known[0]
 		if oldest == l.remote.Load() {
 			oldest = l.known[1]
+		}
+		if oldest == l.rival {
+			l.rival = nil
 		}
 		p.release(l, oldest.AddrPort)
 		l.known = slices.DeleteFunc(l.known, func(a *address) bool { return a == oldest })
 	}
-	a := &address{AddrPort: from, native: p.native(from)}
+	a := &address{AddrPort: from, native: p.native(from), pipe: p.pipes[from]}
 	l.known = append(l.known, a)
 	return a, ours
 }
@@ -138,8 +159,13 @@ func (l *link) answered(m *stunMessage, from netip.AddrPort, now time.Time) bool
 	l.checks[i] = check{}
 	l.heard.Store(now.UnixNano())
 	c.address.proved = true
-	if l.candidate.address == c.address {
+	switch c.address {
+	case l.candidate.address:
 		l.settle(l.candidate.session, c.address)
+	case l.remote.Load():
+		l.rival = nil
+	default:
+		l.doubt(c.session, c.address)
 	}
 	l.greet()
 	return true
@@ -147,7 +173,7 @@ func (l *link) answered(m *stunMessage, from netip.AddrPort, now time.Time) bool
 
 // settle sends media to an address from now on. l.mu is held.
 func (l *link) settle(s *session, a *address) {
-	l.candidate = candidate{}
+	l.candidate, l.rival = candidate{}, nil
 	if s == l.next {
 		l.port.mu.Lock()
 		delete(l.port.sessions, l.current.local.ufrag)
@@ -163,6 +189,9 @@ func (l *link) settle(s *session, a *address) {
 // know of it is left alone.
 const maxTries = 50
 
+// maxMissed is how often a peer that checks from elsewhere may not answer where it has been until we follow it.
+const maxMissed = 5
+
 // tend makes the checks that are due: of an address that has not answered yet, and of a peer that has been
 // quiet (RFC 7675).
 func (l *link) tend(now time.Time) {
@@ -177,8 +206,33 @@ func (l *link) tend(now time.Time) {
 			l.candidate = candidate{}
 		}
 	}
-	if remote := l.remote.Load(); remote != nil && l.silence(now) > l.port.timing.keepalive {
+	remote := l.remote.Load()
+	switch {
+	case remote == nil:
+	case l.rival != nil && l.missed == maxMissed:
+		l.settle(l.current, l.rival)
+	case l.rival != nil || l.silence(now) > l.port.timing.keepalive:
+		l.missed++
 		l.check(l.current, remote)
+	}
+}
+
+// lose forgets an address that cannot be used any more. If the peer was there, it may be where it was before.
+func (l *link) lose(from netip.AddrPort) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	gone := func(a *address) bool { return a.AddrPort == from }
+	l.known = slices.DeleteFunc(l.known, gone)
+	if l.rival != nil && gone(l.rival) {
+		l.rival = nil
+	}
+	if a := l.candidate.address; a != nil && gone(a) {
+		l.candidate = candidate{}
+	}
+	if remote := l.remote.Load(); remote != nil && gone(remote) {
+		if a := l.proved(); a != nil {
+			l.settle(l.current, a)
+		}
 	}
 }
 

@@ -146,6 +146,41 @@ func TestAChoiceThatAnswersNothingIsLeftAlone(t *testing.T) {
 	}
 }
 
+func TestAPeerThatMovesIsFollowed(t *testing.T) {
+	t.Parallel()
+	p, l, out := iceLink()
+	p.take(asks(l.current.local, theirs, true), home, epoch)
+	p.take(replies(t, out, theirs), home, epoch)
+	visit := func() { // checks that nominate nothing
+		p.take(asks(l.current.local, theirs, false), abroad, epoch)
+		if m, sent := out.last(t, bindingRequest); sent.to == abroad {
+			k := newSTUNKey(theirs.pwd)
+			p.take(newSTUN(bindingSuccess, m.id).withAddress(abroad).sealed(&k), abroad, epoch)
+		}
+	}
+	for range 3 { // as long as it answers where it has been, it is there
+		visit()
+		for range maxMissed - 1 {
+			l.tend(epoch)
+		}
+		if _, sent := out.last(t, bindingRequest); sent.to != home {
+			t.Fatal("was not looked for where it had been")
+		}
+		p.take(replies(t, out, theirs), home, epoch)
+		l.tend(epoch)
+	}
+	if a := l.remote.Load(); a.AddrPort != home {
+		t.Fatal("went to", a.AddrPort)
+	}
+	visit()
+	for range maxMissed + 1 {
+		l.tend(epoch)
+	}
+	if a := l.remote.Load(); a.AddrPort != abroad {
+		t.Error("was not followed")
+	}
+}
+
 func TestAPortThatIsUsedAgainBelongsToItsNewUser(t *testing.T) {
 	t.Parallel()
 	p, first, out := iceLink()
@@ -318,3 +353,13 @@ type nobody struct{ t *testing.T }
 
 func (n nobody) rtp([]byte, arrival)  { n.t.Fatal("forged RTP was believed") }
 func (n nobody) rtcp([]byte, arrival) { n.t.Fatal("forged RTCP was believed") }
+
+func TestTheAnswerIsThatOfAFullAgent(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{IPs: []net.IP{net.IPv4(203, 0, 113, 5)}})
+	_, answer, err := e.Publish(t.Context(), readTestdata(t, "chromium-publish.sdp"), Notify{})
+	must(t, err)
+	if strings.Contains(answer, "ice-lite") || !strings.Contains(answer, "203.0.113.5") {
+		t.Error(answer)
+	}
+}

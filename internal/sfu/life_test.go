@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,34 @@ func TestICERestartKeepsTheMediaFlowing(t *testing.T) {
 	steady(t, v.drain(), 100)
 	t.Run("for the subscriber", func(t *testing.T) { restart(t, v.client, &v.sub.Peer) })
 	steady(t, v.drain(), 100)
+	if len(c.closed) > 0 || len(v.closed) > 0 {
+		t.Error("a peer has ended")
+	}
+}
+
+func TestMediaGoOnWhenAClientsAddressChanges(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{Listener: listenTCP(t)})
+	c := publish(t, e, cameraOptions{})
+	v := subscribe(t, e, c.pub, viewerOptions{})
+	inOrder(t, v.video, 20)
+	arrived := func(c *client, p *Peer, before netip.AddrPort) {
+		t.Helper()
+		until(t, "new address", func() bool { return p.link.remote.Load().AddrPort != before })
+		steady(t, v.drain(), 100)
+	}
+	for range 2 {
+		before := c.pub.link.remote.Load().AddrPort
+		c.wire.move(t)
+		arrived(c.client, &c.pub.Peer, before)
+		before = v.sub.link.remote.Load().AddrPort
+		v.wire.move(t)
+		arrived(v.client, &v.sub.Peer, before)
+	}
+	before := v.sub.link.remote.Load().AddrPort
+	v.wire.move(t)
+	restart(t, v.client, &v.sub.Peer)
+	arrived(v.client, &v.sub.Peer, before)
 	if len(c.closed) > 0 || len(v.closed) > 0 {
 		t.Error("a peer has ended")
 	}

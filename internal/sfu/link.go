@@ -31,7 +31,9 @@ type link struct {
 	known     []*address // from which authentic checks came, the oldest first
 	candidate candidate  // chosen by the peer, not proved yet
 	tries     int        // to have it proved
-	checks    [4]check   // the last we made
+	rival     *address   // the peer checks from there, not from where it has chosen to be
+	missed    int        // our checks of the chosen address since the rival came up
+	checks    [8]check   // the last we made
 	made      int        // checks so far
 	closed    bool
 	shaking   bool // the handshake has begun
@@ -54,8 +56,9 @@ const (
 type address struct {
 	netip.AddrPort
 	native nativeAddress
-	asked  bool // we have checked it; protected by the link's mutex, like proved
-	proved bool // it answered a check of ours
+	pipe   *pipe // nil for UDP
+	asked  bool  // we have checked it; protected by the link's mutex, like proved
+	proved bool  // it answered a check of ours
 }
 
 var errNotConnected = errors.New("sfu: the peer is not connected")
@@ -129,7 +132,6 @@ func (l *link) forget() {
 	defer l.mu.Unlock()
 	p := l.port
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	delete(p.links, l)
 	delete(p.sessions, l.current.local.ufrag)
 	if l.next != nil {
@@ -137,6 +139,10 @@ func (l *link) forget() {
 	}
 	for _, a := range l.known {
 		p.release(l, a.AddrPort)
+	}
+	p.mu.Unlock()
+	for _, a := range l.known {
+		a.leave()
 	}
 }
 

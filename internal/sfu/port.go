@@ -12,14 +12,16 @@ import (
 	"time"
 )
 
-// port is the engine's one UDP socket and the links behind it. Who sends to it is told by two tables: a
-// connectivity check names its ICE session, and the addresses that such checks came from belong to
-// the session's link from then on. Whatever else comes costs one look into a table.
+// port is the engine's one UDP socket, with the TCP connections of those who cannot use it (pipe.go), and the links behind
+// both. Who sends to it is told by two tables: a connectivity check names its ICE session, and the addresses that such
+// checks came from belong to the session's link from then on. Whatever else comes costs one look into a table.
 type port struct {
 	log       *slog.Logger
 	conn      net.PacketConn
 	local     *net.UDPAddr
+	listener  net.Listener // nil without TCP
 	announced []netip.AddrPort
+	twins     []netip.AddrPort // announced for TCP
 	identity  identity
 	timing    timing
 
@@ -37,6 +39,8 @@ type port struct {
 	sessions  map[string]*session
 	addresses map[netip.AddrPort]*link
 	claims    map[netip.AddrPort]*link // to addresses that are another's
+	pipes     map[netip.AddrPort]*pipe
+	strangers int // pipes that are nobody's yet
 	links     map[*link]struct{}
 }
 
@@ -56,20 +60,14 @@ func openPort(conn net.PacketConn, ips []net.IP, log *slog.Logger, t timing, ref
 	p := &port{
 		log: log, conn: conn, local: local, timing: t, refused: refused, closed: make(chan struct{}),
 		sessions: map[string]*session{}, addresses: map[netip.AddrPort]*link{}, claims: map[netip.AddrPort]*link{}, links: map[*link]struct{}{},
+		pipes: map[netip.AddrPort]*pipe{},
 	}
 	var err error
 	if p.identity, err = newIdentity(); err != nil {
 		return nil, fmt.Errorf("sfu: certificate: %w", err)
 	}
-	if len(ips) == 0 {
-		if ips, err = interfaces(local); err != nil {
-			return nil, err
-		}
-	}
-	for _, ip := range ips {
-		if a, ok := netip.AddrFromSlice(ip); ok {
-			p.announced = append(p.announced, netip.AddrPortFrom(a.Unmap(), uint16(local.Port)))
-		}
+	if p.announced, err = announced(ips, local.IP, local.Port); err != nil {
+		return nil, err
 	}
 	read := p.open()
 	p.workers.Go(func() { p.run(read) })
@@ -138,6 +136,11 @@ func (p *port) again(err error) bool {
 		return false
 	}
 	p.failed.Store(time.Now().UnixNano())
+	return p.pause()
+}
+
+// pause waits for a moment and tells whether the port is still open.
+func (p *port) pause() bool {
 	pause := time.NewTimer(readPause)
 	defer pause.Stop()
 	select {
@@ -264,6 +267,9 @@ func (p *port) tend() {
 
 // write sends one datagram that is not media.
 func (p *port) write(b []byte, to netip.AddrPort) error {
+	if to.Addr().Zone() == overTCP {
+		return p.writePiped(b, to)
+	}
 	var err error
 	if c, ok := p.conn.(*net.UDPConn); ok {
 		_, err = c.WriteToUDPAddrPort(b, to)
@@ -289,6 +295,7 @@ func (p *port) close() (err error) {
 	p.once.Do(func() {
 		close(p.closed)
 		err = p.conn.Close()
+		p.closePipes()
 	})
 	p.workers.Wait()
 	return err
@@ -301,14 +308,35 @@ func (p *port) candidates() []string {
 		priority := 126<<24 | (65535-i)<<8 | 255 // RFC 8445, section 5.1.2
 		all = append(all, fmt.Sprintf("%d 1 udp %d %s %d typ host", i+1, priority, a.Addr(), a.Port()))
 	}
+	for i, a := range p.twins {
+		priority := 90<<24 | (4<<13|(8191-i))<<8 | 255 // RFC 6544, section 4.2: below all of UDP
+		all = append(all, fmt.Sprintf("%d 1 tcp %d %s %d typ host tcptype passive", len(p.announced)+i+1, priority, a.Addr(), a.Port()))
+	}
 	return all
+}
+
+// announced are the addresses that candidates tell of a socket: ips, if there are any, in place of its own.
+func announced(ips []net.IP, local net.IP, port int) ([]netip.AddrPort, error) {
+	if len(ips) == 0 {
+		var err error
+		if ips, err = interfaces(local); err != nil {
+			return nil, err
+		}
+	}
+	var all []netip.AddrPort
+	for _, ip := range ips {
+		if a, ok := netip.AddrFromSlice(ip); ok {
+			all = append(all, netip.AddrPortFrom(a.Unmap(), uint16(port)))
+		}
+	}
+	return all, nil
 }
 
 // interfaces lists the addresses under which a local socket is reached: its own, or for a socket on all
 // interfaces those of the interfaces. Loopback is the last resort.
-func interfaces(local *net.UDPAddr) ([]net.IP, error) {
-	if !local.IP.IsUnspecified() {
-		return []net.IP{local.IP}, nil
+func interfaces(local net.IP) ([]net.IP, error) {
+	if !local.IsUnspecified() {
+		return []net.IP{local}, nil
 	}
 	all, err := net.InterfaceAddrs()
 	if err != nil {
@@ -318,7 +346,7 @@ func interfaces(local *net.UDPAddr) ([]net.IP, error) {
 	for _, a := range all {
 		n, ok := a.(*net.IPNet)
 		switch {
-		case !ok || n.IP.IsLinkLocalUnicast() || local.IP.To4() != nil && n.IP.To4() == nil:
+		case !ok || n.IP.IsLinkLocalUnicast() || local.To4() != nil && n.IP.To4() == nil:
 		case n.IP.IsLoopback():
 			loopback = append(loopback, n.IP)
 		default:

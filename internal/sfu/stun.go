@@ -135,10 +135,11 @@ func (b stunBuilder) with(kind uint16, value []byte) stunBuilder {
 // withAddress adds where a request came from (RFC 8489, section 14.2).
 func (b stunBuilder) withAddress(from netip.AddrPort) stunBuilder {
 	value := binary.BigEndian.AppendUint16([]byte{0, 1}, from.Port()^stunCookie>>16)
-	if from.Addr().Is6() {
+	ip := from.Addr().Unmap()
+	if ip.Is6() {
 		value[1] = 2
 	}
-	value = append(value, from.Addr().AsSlice()...)
+	value = append(value, ip.AsSlice()...)
 	for i := range value[4:] {
 		value[4+i] ^= b[4+i] // the cookie, then the transaction
 	}

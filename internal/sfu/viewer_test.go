@@ -24,14 +24,18 @@ type viewerOptions struct {
 	SubscribeOptions
 	codecs    []webrtc.RTPCodecParameters
 	noVideo   bool
-	unstarted bool // the test will call Start
+	client    *client // nil for one on UDP
+	unstarted bool    // the test will call Start
 }
 
 func subscribe(t testing.TB, e *Engine, src *Publication, o viewerOptions) *viewer {
 	t.Helper()
 	v := &viewer{
-		client: newClient(t, o.codecs...), story: newStory(),
+		client: o.client, story: newStory(),
 		video: make(chan *rtp.Packet, 9999), audio: make(chan *rtp.Packet, 9999), reports: make(chan *rtcp.SenderReport, 99),
+	}
+	if v.client == nil {
+		v.client = newClient(t, o.codecs...)
 	}
 	var mu sync.Mutex // nothing begins once the end is waited for
 	var over bool
