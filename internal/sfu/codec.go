@@ -36,6 +36,12 @@ type codec struct {
 	feedback []string // values of a=rtcp-fb, without the payload type
 }
 
+// name is what people call the format.
+func (c codec) name() string {
+	_, name, _ := strings.Cut(c.mime, "/")
+	return name
+}
+
 // known are the formats that can be forwarded. The rest of an offer is not looked at.
 var known = map[string]codec{
 	"video/h264": {mime: mimeH264, clock: 90000},

@@ -31,7 +31,8 @@ type candidate struct {
 // check is a connectivity check of ours that may still be answered.
 type check struct {
 	candidate
-	id transaction
+	id   transaction
+	made time.Time
 }
 
 const maxAddresses = 8 // of one peer, remembered
@@ -135,7 +136,7 @@ func (l *link) address(from netip.AddrPort) (_ *address, ours bool) {
 
 // check asks whether the peer is really at an address. l.mu is held.
 func (l *link) check(s *session, a *address) {
-	c := check{candidate: candidate{s, a}}
+	c := check{candidate: candidate{s, a}, made: time.Now()}
 	_, _ = rand.Read(c.id[:])
 	l.checks[l.made%len(l.checks)] = c
 	l.made++
@@ -156,6 +157,7 @@ func (l *link) answered(m *stunMessage, from netip.AddrPort, now time.Time) bool
 		return false
 	}
 	c := l.checks[i]
+	l.trip.Store(max(0, int64(now.Sub(c.made))))
 	l.checks[i] = check{}
 	l.heard.Store(now.UnixNano())
 	c.address.proved = true
@@ -213,6 +215,9 @@ func (l *link) tend(now time.Time) {
 		l.settle(l.current, l.rival)
 	case l.rival != nil || l.silence(now) > l.port.timing.keepalive:
 		l.missed++
+		l.check(l.current, remote)
+	case l.probes.Load() && now.Sub(l.probed) >= probeEvery:
+		l.probed = now
 		l.check(l.current, remote)
 	}
 }

@@ -50,9 +50,16 @@ func startsH264(p []byte) bool {
 }
 
 func startsVP8(p []byte) bool {
+	const interFrame = 0x01
+	frame, ok := vp8Frame(p)
+	return ok && len(frame) > 0 && frame[0]&interFrame == 0
+}
+
+// vp8Frame gives what follows the payload descriptor in the first packet of a frame.
+func vp8Frame(p []byte) ([]byte, bool) {
 	const extended, start, partition = 0x80, 0x10, 0x07
 	if len(p) < 2 || p[0]&start == 0 || p[0]&partition != 0 {
-		return false
+		return nil, false
 	}
 	at := 1
 	if p[0]&extended != 0 {
@@ -60,7 +67,7 @@ func startsVP8(p []byte) bool {
 		at = 2
 		if flags&0x80 != 0 { // picture id, one or two bytes
 			if len(p) <= at {
-				return false
+				return nil, false
 			}
 			at += 1 + int(p[at]>>7)
 		}
@@ -71,8 +78,7 @@ func startsVP8(p []byte) bool {
 			at++
 		}
 	}
-	const interFrame = 0x01
-	return len(p) > at && p[at]&interFrame == 0
+	return p[min(at, len(p)):], true
 }
 
 const (

@@ -28,6 +28,7 @@ type layer struct {
 
 	taken     bool // a stream has been found for the layer
 	reception reception
+	meter     meter
 	run       []packet // has come and is not delivered to all
 	round     round
 	tally     tally

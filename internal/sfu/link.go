@@ -23,6 +23,8 @@ type link struct {
 	heard       atomic.Int64            // when something authentic came last, in Unix nanoseconds
 	stage       atomic.Int32            // a linkStage
 	keys        atomic.Pointer[keys]    // set before the stage is linkUp
+	probes      atomic.Bool             // round trips are to be measured
+	trip        atomic.Int64            // the last one, in nanoseconds
 	opened      opened                  // owned by whoever calls receive
 
 	mu        sync.Mutex
@@ -35,6 +37,7 @@ type link struct {
 	missed    int        // our checks of the chosen address since the rival came up
 	checks    [8]check   // the last we made
 	made      int        // checks so far
+	probed    time.Time  // when the last of these went to where media go
 	closed    bool
 	shaking   bool // the handshake has begun
 	conn      *dtls.Conn

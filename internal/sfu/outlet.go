@@ -32,6 +32,7 @@ type outlet struct {
 	rtx    stream // packets sent for a second time
 	rtxSeq uint16
 	budget budget
+	toll   toll
 }
 
 func newOutlet(s *section, w wish, c *counters, begun func()) *outlet {
@@ -145,6 +146,7 @@ func (o *outlet) seal(l *layer, run []packet, b *batch, t *tally) (any bool) {
 func (o *outlet) serve(p rtcp.Packet, b *batch, scratch []byte, now time.Time) {
 	switch p := p.(type) {
 	case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+		o.toll.requests.Add(1)
 		o.ask()
 	case *rtcp.TransportLayerNack:
 		for i := range p.Nacks {
@@ -196,6 +198,7 @@ func (o *outlet) resend(out uint16, b *batch, scratch []byte) {
 	}
 	if ok {
 		o.resent.Add(1)
+		o.toll.again(len(payload))
 		o.current.track.count(tally{packetsOut: 1, bytesOut: len(payload)})
 	}
 }
@@ -215,6 +218,12 @@ func (o *outlet) report(now time.Time) *rtcp.SenderReport {
 	return &rtcp.SenderReport{
 		SSRC: o.out.ssrc, NTPTime: toNTP(now), RTPTime: o.munger.stamp(ts), PacketCount: o.packets, OctetCount: o.octets,
 	}
+}
+
+// again counts a packet that was sent for a second time.
+func (t *toll) again(size int) {
+	t.resent.Add(1)
+	t.bytes.Add(uint64(rtpHeader + size))
 }
 
 // budget bounds retransmissions, so that nobody can turn small requests into a flood.

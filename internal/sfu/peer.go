@@ -20,6 +20,10 @@ type Notify struct {
 	// Media: the first RTP packet was received (publication) or sent (subscription).
 	// At most once, after Connected.
 	Media func()
+	// Load: what a publication sent within the last window, every five seconds.
+	Load func(Load)
+	// Silent: whether audio and video have stopped, for lack of packets in five seconds, when that has changed.
+	Silent func(audio, video bool)
 	// Closed: the end, exactly once, whatever the cause, for every peer that Publish or Subscribe
 	// returned. nil means closed by this side or with a goodbye from the other. The peer's transport
 	// may take a moment longer to wind up: see Done.
@@ -43,6 +47,9 @@ type Peer struct {
 	wake  chan struct{} // something may have changed
 	media atomic.Bool   // RTP flows or has flowed
 	up    atomic.Bool   // DTLS is or was up
+	made  time.Time
+	upAt  atomic.Int64 // when DTLS came up, in Unix nanoseconds
+	rtt   atomic.Int64 // as the receiver's reports tell it, in nanoseconds
 	done  chan struct{}
 
 	mu      sync.Mutex
@@ -66,7 +73,7 @@ type side interface {
 func (e *Engine) connect(ctx context.Context, o *offer, n Notify, s side, p *Peer) (string, error) {
 	*p = Peer{
 		engine: e, offer: o, notify: n, side: s, etag: rand.Text(),
-		wake: make(chan struct{}, 1), done: make(chan struct{}), closing: make(chan struct{}),
+		made: time.Now(), wake: make(chan struct{}, 1), done: make(chan struct{}), closing: make(chan struct{}),
 	}
 	if err := ctx.Err(); err != nil {
 		return "", fmt.Errorf("sfu: new peer: %w", err)
@@ -150,6 +157,7 @@ func (p *Peer) run() {
 			continue
 		}
 		if !p.up.Load() && (p.media.Load() || p.link.state() == linkUp) {
+			p.upAt.Store(time.Now().UnixNano())
 			p.up.Store(true)
 			p.engine.connected()
 			call(p.notify.Connected)

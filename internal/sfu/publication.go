@@ -24,6 +24,7 @@ type Publication struct {
 	arrivals    *twcc.Recorder
 	arrivalsDue time.Time
 	reportDue   time.Time
+	reading     reading
 }
 
 // source is what is known of an incoming SSRC.
@@ -66,6 +67,7 @@ func (e *Engine) Publish(ctx context.Context, offer string, n Notify) (_ *Public
 	if err != nil {
 		return nil, "", err
 	}
+	p.link.probes.Store(true)
 	go p.run()
 	return p, answer, nil
 }
@@ -116,10 +118,12 @@ func (p *Publication) rtp(b []byte, a arrival) {
 	switch {
 	case !s.again && payloadType == l.track.codec.payload:
 		l.reception.note(in.seq, in.ts, a.at)
+		l.meter.note(l.track.codec.mime, &in, len(b))
 		l.take(&in, len(b))
 	case s.again && payloadType == l.track.codec.rtx && len(in.payload) > 2:
 		in.seq, in.payload = binary.BigEndian.Uint16(in.payload), in.payload[2:]
 		l.reception.found(in.seq)
+		l.meter.note(l.track.codec.mime, &in, len(b))
 		l.take(&in, len(b))
 	default:
 		return // a payload type that was not agreed on, or a probe
@@ -228,7 +232,7 @@ func (p *Publication) closed() {}
 
 // look sends the feedback and the key frame requests that are due and reviews the layers.
 func (p *Publication) look(now time.Time) time.Duration {
-	next := p.feedback(now)
+	next := min(p.feedback(now), p.measure(now))
 	if p.video == nil {
 		return next
 	}

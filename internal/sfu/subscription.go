@@ -29,6 +29,7 @@ type Subscription struct {
 	audioOnly bool
 	reported  time.Time // owned by the peer's goroutine, like scratch
 	scratch   []byte
+	reading   reading
 
 	sourceMu sync.Mutex
 	live     bool // connected and not closed
@@ -206,6 +207,7 @@ func (s *Subscription) look(now time.Time) time.Duration {
 		return wait
 	}
 	s.reported = now
+	s.measure(now)
 	for _, o := range s.outlets {
 		if r := o.report(now); r != nil {
 			if err := s.link.sendReports(r); err != nil {
@@ -228,7 +230,9 @@ func (s *Subscription) rtcp(b []byte, a arrival) {
 		return
 	}
 	for _, p := range packets {
-		switch p.(type) {
+		switch p := p.(type) {
+		case *rtcp.ReceiverReport:
+			s.hear(p, a.at)
 		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest, *rtcp.TransportLayerNack:
 			s.serve(p, a.at)
 		}
