@@ -297,7 +297,7 @@ func (s *soak) roll(t *testing.T, arn *string, guests []*guest.Guest) {
 }
 
 // sample is a look at the program.
-type sample struct{ rss, anonymous, heap, goroutines, database float64 } // bytes, but for the goroutines
+type sample struct{ rss, anonymous, heap, goroutines, files, database float64 } // bytes, but for goroutines and open files
 
 // watch samples until the time is over.
 func (s *soak) watch(ctx context.Context, t *testing.T, every time.Duration) (samples []sample) {
@@ -314,6 +314,9 @@ func (s *soak) sample(t *testing.T) (out sample) {
 	must(t, err)
 	out.rss = 1024 * number(t, string(status), `(?m)^VmRSS:\s+(\d+) kB$`)
 	out.anonymous = 1024 * number(t, string(status), `(?m)^RssAnon:\s+(\d+) kB$`)
+	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.run.Process.Pid))
+	must(t, err)
+	out.files = float64(len(files))
 	entries, err := os.ReadDir(s.dir)
 	must(t, err)
 	for _, e := range entries {
@@ -355,6 +358,8 @@ func flat(t *testing.T, samples []sample) {
 		{"smallest heap (MiB)", func(s sample) float64 { return s.heap }, slices.Min[[]float64], mib, 8},
 		{"fewest goroutines", func(s sample) float64 { return s.goroutines }, slices.Min[[]float64], 1, 8},
 		{"most goroutines", func(s sample) float64 { return s.goroutines }, slices.Max[[]float64], 1, -1},
+		{"fewest open files", func(s sample) float64 { return s.files }, slices.Min[[]float64], 1, 8},
+		{"most open files", func(s sample) float64 { return s.files }, slices.Max[[]float64], 1, -1},
 		{"resident memory (MiB)", func(s sample) float64 { return s.rss }, median, mib, -1},
 		{"data directory (MiB)", func(s sample) float64 { return s.database }, median, mib, -1},
 	} {

@@ -20,31 +20,36 @@ import (
 // cut, what is written goes nowhere and what arrives is thrown away, but no
 // connection ends: a close, too, is something the other side must not see.
 type cable struct {
-	cut atomic.Bool
+	cut  atomic.Bool
+	tcp  atomic.Bool  // media do without UDP
+	loss atomic.Int64 // of a thousand UDP packets
 
-	mu    sync.Mutex
-	muxes []ice.UDPMux
-	held  []net.Conn // closed by the guest after the cut, open on the wire
+	mu      sync.Mutex
+	muxes   []ice.UDPMux
+	sockets []*socket
+	held    []net.Conn // closed by the guest after the cut, open on the wire
 }
 
-// webrtc opens a UDP socket and gives the API that uses it. Each call needs its
+// webrtc opens a UDP socket, unless it is to do without, and gives the API that uses it. Each call needs its
 // own, as in a browser: the server tells connections apart by where they come from.
 func (c *cable) webrtc(whipURL string) (*webrtc.API, error) {
-	socket, err := net.ListenPacket("udp4", localAddress(whipURL))
-	if err != nil {
-		return nil, err
-	}
-	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
-	mux := webrtc.NewICEUDPMux(quiet.NewLogger("ice"), packets{socket, &c.cut})
-	c.mu.Lock()
-	c.muxes = append(c.muxes, mux)
-	c.mu.Unlock()
-
 	var settings webrtc.SettingEngine
+	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
 	settings.LoggerFactory = quiet
-	settings.SetICEUDPMux(mux)
 	settings.SetIncludeLoopbackCandidate(true)
-	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
+	if !c.tcp.Load() {
+		socket, err := c.open(localAddress(whipURL))
+		if err != nil {
+			return nil, err
+		}
+		mux := webrtc.NewICEUDPMux(quiet.NewLogger("ice"), socket)
+		c.mu.Lock()
+		c.muxes = append(c.muxes, mux)
+		c.mu.Unlock()
+		settings.SetICEUDPMux(mux)
+		settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	}
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	return webrtc.NewAPI(webrtc.WithSettingEngine(settings)), nil
 }
@@ -80,7 +85,7 @@ func (c *cable) dial(ctx context.Context, network, address string) (net.Conn, er
 func (c *cable) release() error {
 	c.mu.Lock()
 	held, muxes := c.held, c.muxes
-	c.held, c.muxes = nil, nil
+	c.held, c.muxes, c.sockets = nil, nil, nil
 	c.mu.Unlock()
 	var errs []error
 	for _, mux := range muxes {
@@ -127,26 +132,4 @@ func (s *stream) Close() error {
 		close(s.ended)
 	})
 	return s.Conn.SetReadDeadline(time.Now()) // wakes a Read that began before the cut
-}
-
-// packets is the UDP socket on a cable.
-type packets struct {
-	net.PacketConn
-	cut *atomic.Bool
-}
-
-func (p packets) ReadFrom(b []byte) (int, net.Addr, error) {
-	for {
-		n, from, err := p.PacketConn.ReadFrom(b)
-		if err != nil || !p.cut.Load() {
-			return n, from, err
-		}
-	}
-}
-
-func (p packets) WriteTo(b []byte, to net.Addr) (int, error) {
-	if p.cut.Load() {
-		return len(b), nil
-	}
-	return p.PacketConn.WriteTo(b, to)
 }

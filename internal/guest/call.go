@@ -120,7 +120,11 @@ func (c *call) request(ctx context.Context, method, endpoint string, body io.Rea
 	}
 	r.Header.Set("Authorization", "Bearer "+c.guest.token)
 	r.Header.Set("User-Agent", "callboard-guest")
-	if body != nil {
+	switch {
+	case method == http.MethodPatch:
+		r.Header.Set("Content-Type", "application/trickle-ice-sdpfrag")
+		r.Header.Set("If-Match", "*")
+	case body != nil:
 		r.Header.Set("Content-Type", "application/sdp")
 	}
 	return c.guest.http.Do(r)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -103,6 +104,24 @@ func (g *Guest) Close(ctx context.Context) error {
 // and nothing it is sent comes in, while all its connections look open. The
 // server has to find out by itself. Close is still needed to release the sockets.
 func (g *Guest) Vanish() { g.cable.cut.Store(true) }
+
+// OverTCP has the media of calls that begin from now on go over TCP alone, as in a network without UDP.
+func (g *Guest) OverTCP() { g.cable.tcp.Store(true) }
+
+// Lose has that share of the UDP packets of media not get through, in both directions.
+func (g *Guest) Lose(share float64) { g.cable.loss.Store(int64(1000 * share)) }
+
+// Move gives the media of running calls other UDP ports, without a word to anybody.
+func (g *Guest) Move() error {
+	g.cable.mu.Lock()
+	sockets := slices.Clone(g.cable.sockets)
+	g.cable.mu.Unlock()
+	var errs []error
+	for _, s := range sockets {
+		errs = append(errs, s.move())
+	}
+	return errors.Join(errs...)
+}
 
 // add notes a leg for Close; a guest that has left takes no more.
 func (g *Guest) add(l leg) error {
