@@ -22,6 +22,7 @@ import (
 type cable struct {
 	cut  atomic.Bool
 	tcp  atomic.Bool  // media do without UDP
+	turn atomic.Bool  // media go by TURN alone
 	loss atomic.Int64 // of a thousand UDP packets
 
 	mu      sync.Mutex

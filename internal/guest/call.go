@@ -45,7 +45,11 @@ func (g *Guest) newCall() (*call, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening a media socket: %w", err)
 	}
-	peer, err := api.NewPeerConnection(webrtc.Configuration{})
+	o, err := g.configuration()
+	if err != nil {
+		return nil, err
+	}
+	peer, err := api.NewPeerConnection(o)
 	if err != nil {
 		return nil, err
 	}

@@ -108,6 +108,9 @@ func (g *Guest) Vanish() { g.cable.cut.Store(true) }
 // OverTCP has the media of calls that begin from now on go over TCP alone, as in a network without UDP.
 func (g *Guest) OverTCP() { g.cable.tcp.Store(true) }
 
+// OverTURN has the media of calls that begin from now on go by the TURN servers of the stage's endpoint alone.
+func (g *Guest) OverTURN() { g.cable.turn.Store(true) }
+
 // Lose has that share of the UDP packets of media not get through, in both directions.
 func (g *Guest) Lose(share float64) { g.cable.loss.Store(int64(1000 * share)) }
 

@@ -30,6 +30,7 @@ type Config struct {
 	Listen    string       // HTTP address: API, WHIP, WHEP, presence, health and metrics
 	Media     string       // UDP address of all media
 	MediaTCP  string       // TCP address of media where UDP is blocked; "off" for none, "" for the port of Media
+	TURN      string       // address of the built-in TURN server, UDP and TCP; "" for none
 	PublicURL string       // URL under which clients reach Listen; "" derives it from Listen
 	PeerURL   string       // URL under which other servers on the same database reach Listen; "" derives it from Listen
 	MediaIPs  []netip.Addr // addresses announced for media; none announces those of the socket
@@ -131,6 +132,8 @@ func (c *Config) checkDev() error {
 		return fmt.Errorf("dev accepts any credentials, so listen (%s) and media (%s) must both be loopback addresses such as 127.0.0.1:7480; in a container whose ports only its owner reaches, set dev-network", c.Listen, c.Media)
 	case c.Dev && !c.DevNetwork && c.mediaTCP() != "" && !loopback(c.mediaTCP()):
 		return fmt.Errorf("dev accepts any credentials, so media-tcp (%s) must be a loopback address such as 127.0.0.1:7481, or dev-network must be set", c.MediaTCP)
+	case c.Dev && !c.DevNetwork && c.TURN != "" && !loopback(c.TURN):
+		return fmt.Errorf("dev accepts any credentials, so turn (%s) must be a loopback address such as 127.0.0.1:3478, or dev-network must be set", c.TURN)
 	}
 	return nil
 }

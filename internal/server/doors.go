@@ -78,7 +78,7 @@ func (s *Server) doors(ctx context.Context) (*doors, error) {
 		base: base,
 		own:  own,
 		whip: whip.New(whip.Options{
-			Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/whip", PublicPath: base + "/whip", PassOn: s.passOn(),
+			Register: s.register, Floor: s.floor, Log: s.log, Prefix: "/whip", PublicPath: base + "/whip", PassOn: s.passOn(), Servers: s.servers(),
 		}),
 		presence: s.presence,
 		desk:     s.guard(s.desk),

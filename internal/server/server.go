@@ -25,6 +25,7 @@ import (
 	"callboard/internal/presence"
 	"callboard/internal/quota"
 	"callboard/internal/rehearsal"
+	"callboard/internal/relay"
 	"callboard/internal/seed"
 	"callboard/internal/sfu"
 	"callboard/internal/stage"
@@ -44,7 +45,8 @@ type Server struct {
 	keys        *keyring.Book
 	public      *url.URL
 	media       netip.AddrPort
-	mediaTCP    net.Addr // nil without TCP
+	mediaTCP    net.Addr     // nil without TCP
+	relay       *relay.Relay // nil without TURN
 
 	quotas   quota.Profile
 	meter    *quota.Meter
@@ -189,6 +191,9 @@ func (s *Server) recover(ctx context.Context) error {
 
 func (s *Server) openFloor(ctx context.Context) error {
 	if err := s.openMedia(ctx); err != nil {
+		return err
+	}
+	if err := s.openRelay(ctx); err != nil {
 		return err
 	}
 	s.floor = live.Open(live.Options{

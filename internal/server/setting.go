@@ -41,6 +41,7 @@ func Settings() []Setting {
 		text("listen", "address of HTTP: the API, WHIP, WHEP, presence, health, metrics", anAddress, isAddress, func(c *Config) *string { return &c.Listen }),
 		text("media", "UDP address of all media", anAddress, isAddress, func(c *Config) *string { return &c.Media }),
 		text("media-tcp", "TCP address of media where UDP is blocked, or off (default: the port of media, unless HTTP has it)", anAddress+", or off", isAddressOrOff, func(c *Config) *string { return &c.MediaTCP }),
+		text("turn", "address of the built-in TURN server, UDP and TCP, which leads to media only (default: none)", anAddress, isAddress, func(c *Config) *string { return &c.TURN }),
 		text("public-url", "URL under which clients reach this server (default: derived from listen)", "a URL like https://callboard.example.com or http://10.0.0.5:7480/path", isPublicURL, func(c *Config) *string { return &c.PublicURL }),
 		text("peer-url", "URL under which other servers on the same database reach this one (default: derived from listen)", "a URL like http://10.0.0.5:7480", isPublicURL, func(c *Config) *string { return &c.PeerURL }),
 		addresses("media-ip", "IP addresses announced for media, separated by commas (default: those of the media socket)", func(c *Config) *[]netip.Addr { return &c.MediaIPs }),

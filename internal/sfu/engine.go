@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -110,6 +112,9 @@ func (e *Engine) Close() error {
 	}
 	return e.port.close()
 }
+
+// Addresses are those that candidates announce for UDP, the best first.
+func (e *Engine) Addresses() []netip.AddrPort { return slices.Clone(e.port.announced) }
 
 // Healthy tells whether the socket is read: false after Close, and while reading fails.
 func (e *Engine) Healthy() bool {

@@ -34,6 +34,10 @@ type Options struct {
 	// of a proxy. Prefix by default.
 	PublicPath string
 
+	// Servers gives the values of Link headers that tell a participant which
+	// STUN and TURN servers to use. nil if there are none.
+	Servers func(participant string) []string
+
 	// PassOn has another process answer, false if it is not there. nil if there
 	// can be no other.
 	PassOn func(w http.ResponseWriter, r *http.Request, process string) bool
@@ -53,6 +57,7 @@ type Endpoint struct {
 	log      *slog.Logger
 	prefix   string
 	sessions string // public path of media sessions, with a slash at the end
+	servers  func(participant string) []string
 	passOn   func(w http.ResponseWriter, r *http.Request, process string) bool
 }
 
@@ -66,6 +71,7 @@ func New(o Options) *Endpoint {
 		log:      cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
 		prefix:   prefix,
 		sessions: public + "/sessions/",
+		servers:  o.Servers,
 		passOn:   o.PassOn,
 	}
 }
@@ -125,6 +131,9 @@ func (e *Endpoint) serveDoor(w http.ResponseWriter, r *http.Request, where place
 	case http.MethodOptions:
 		h.Set("Accept-Post", typeSDP)
 		preflight(h, r, "POST, GET, HEAD, OPTIONS")
+		if admission, err := e.admit(r); err == nil { // a preflight shows no token
+			e.link(h, admission.ParticipantID)
+		}
 		w.WriteHeader(http.StatusNoContent)
 	case http.MethodGet:
 		w.WriteHeader(http.StatusNoContent)
@@ -171,9 +180,20 @@ func (e *Endpoint) post(w http.ResponseWriter, r *http.Request, where place, id 
 	h.Set("ETag", quote(media.ETag()))
 	h.Set("Accept-Patch", typeFragment)
 	h.Set("Content-Type", typeSDP)
+	e.link(h, admission.ParticipantID)
 	w.WriteHeader(http.StatusCreated)
 	io.WriteString(w, answer)
 	return nil
+}
+
+// link tells a participant of ICE servers (RFC 9725, section 4.6).
+func (e *Endpoint) link(h http.Header, participant string) {
+	if e.servers == nil {
+		return
+	}
+	for _, value := range e.servers(participant) {
+		h.Add("Link", value)
+	}
 }
 
 // open has the floor answer the offer in the request.

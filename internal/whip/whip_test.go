@@ -430,3 +430,24 @@ func attribute(sdp, name string) string {
 	value, _, _ := strings.Cut(rest, "\r\n")
 	return value
 }
+
+func TestThe201NamesTheICEServers(t *testing.T) {
+	t.Parallel()
+	d := open(t, whip.Options{Servers: func(id string) []string { return []string{"<turn:a>; for=" + id, "<turn:b>"} }})
+	jwt, id := d.issue(d.Stage())
+	want := []string{"<turn:a>; for=" + id, "<turn:b>"}
+	if a := d.post("/whip", jwt, livetest.Publisher(t).Offer()); a.StatusCode != http.StatusCreated || !slices.Equal(a.Header.Values("Link"), want) {
+		t.Error(a.Status, a.Header.Values("Link"))
+	}
+	if a := d.do(request{method: "OPTIONS", path: "/whip", jwt: jwt}); !slices.Equal(a.Header.Values("Link"), want) {
+		t.Error("OPTIONS:", a.Header.Values("Link"))
+	}
+	for name, a := range map[string]answer{
+		"a preflight": d.do(request{method: "OPTIONS", path: "/whip", header: http.Header{"Access-Control-Request-Method": {"POST"}}}),
+		"a refusal":   d.post("/whip", jwt, "nonsense"),
+	} {
+		if got := a.Header.Values("Link"); len(got) > 0 {
+			t.Error(name, got)
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package relay
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/logging"
+	"github.com/pion/turn/v5"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 20 * time.Second
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// media is what a relay leads to. It answers what it is sent with the same, in capital letters.
+func media(t *testing.T) netip.AddrPort {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	must(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b := make([]byte, 2048)
+		for {
+			n, from, err := conn.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			_, _ = conn.WriteTo([]byte(strings.ToUpper(string(b[:n]))), from)
+		}
+	}()
+	t.Cleanup(func() { _ = conn.Close(); <-done })
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort()
+}
+
+func openRelay(t *testing.T, change func(*Options)) *Relay {
+	t.Helper()
+	target := media(t)
+	o := Options{Host: "127.0.0.1", Target: target, Media: netip.AddrPortFrom(netip.MustParseAddr("203.0.113.5"), target.Port()), Secret: []byte("secret")}
+	var err error
+	o.UDP, err = net.ListenPacket("udp", "127.0.0.1:0")
+	must(t, err)
+	o.TCP, err = net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	if change != nil {
+		change(&o)
+	}
+	r, err := Open(o)
+	must(t, err)
+	t.Cleanup(func() { must(t, r.Close()) })
+	return r
+}
+
+var form = regexp.MustCompile(`^<turn:(127\.0\.0\.1:\d+)\?transport=(udp|tcp)>; rel="ice-server"; username="([^"]+)"; credential="([^"]+)"; credential-type="password"$`)
+
+// client comes to a relay with what a link says.
+func client(t *testing.T, link string) *turn.Client {
+	t.Helper()
+	m := form.FindStringSubmatch(link)
+	if m == nil {
+		t.Fatal("a strange link:", link)
+	}
+	var conn net.PacketConn
+	if m[2] == "udp" {
+		var err error
+		conn, err = net.ListenPacket("udp", "127.0.0.1:0")
+		must(t, err)
+	} else {
+		c, err := net.Dial("tcp", m[1])
+		must(t, err)
+		conn = turn.NewSTUNConn(c)
+	}
+	c, err := turn.NewClient(&turn.ClientConfig{
+		TURNServerAddr: m[1], Conn: conn, Username: m[3], Password: m[4], Realm: realm,
+		LoggerFactory: &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled},
+	})
+	must(t, err)
+	t.Cleanup(func() { c.Close(); _ = conn.Close() })
+	must(t, c.Listen())
+	return c
+}
+
+func TestAParticipantIsLedToMediaAndNowhereElse(t *testing.T) {
+	t.Parallel()
+	r := openRelay(t, nil)
+	links := r.Links("ann")
+	if len(links) != 2 {
+		t.Fatal(links)
+	}
+	for _, link := range links {
+		conn, err := client(t, link).Allocate()
+		must(t, err)
+		defer conn.Close()
+		to := net.UDPAddrFromAddrPort(r.o.Media)
+		_, err = conn.WriteTo([]byte("hello"), to)
+		must(t, err)
+		must(t, conn.SetReadDeadline(time.Now().Add(patience)))
+		b := make([]byte, 100)
+		n, from, err := conn.ReadFrom(b)
+		must(t, err)
+		if string(b[:n]) != "HELLO" || from.String() != to.String() {
+			t.Errorf("got %q from %v", b[:n], from)
+		}
+		victim := media(t)
+		for _, other := range []netip.AddrPort{victim, r.o.Target, netip.MustParseAddrPort("192.0.2.1:9")} {
+			if _, err := conn.WriteTo([]byte("hello"), net.UDPAddrFromAddrPort(other)); err == nil {
+				t.Error("is led to", other)
+			}
+		}
+		// Another port of the address has a permission, but nothing gets there.
+		_, _ = conn.WriteTo([]byte("hello"), net.UDPAddrFromAddrPort(netip.AddrPortFrom(r.o.Media.Addr(), victim.Port())))
+		_, err = conn.WriteTo([]byte("again"), to)
+		must(t, err)
+		if n, from, err = conn.ReadFrom(b); err != nil || string(b[:n]) != "AGAIN" {
+			t.Errorf("got %q from %v: %v", b[:n], from, err)
+		}
+	}
+}
+
+func TestNoTCPIsRelayed(t *testing.T) {
+	t.Parallel()
+	if _, err := client(t, openRelay(t, nil).Links("ann")[1]).AllocateTCP(); err == nil {
+		t.Error("there is a TCP relay")
+	}
+}
+
+func TestCredentialsEndAndCannotBeMadeUp(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	r := openRelay(t, func(o *Options) { o.Now = func() time.Time { return now } })
+	link := r.Links("ann")[0]
+	m := form.FindStringSubmatch(link)
+	if want := fmt.Sprint(now.Add(life).Unix(), ":ann"); m[3] != want {
+		t.Errorf("the name is %s, not %s", m[3], want)
+	}
+	for what, name := range map[string]string{"another name": strings.Replace(m[3], "ann", "bob", 1), "a later end": "9" + m[3], "no end": "ann"} {
+		if _, err := client(t, strings.Replace(link, m[3], name, 1)).Allocate(); err == nil {
+			t.Error("is served with", what)
+		}
+	}
+	fresh, old := openRelay(t, func(o *Options) { o.Now = func() time.Time { return now.Add(life - time.Second) } }), openRelay(t, func(o *Options) { o.Now = func() time.Time { return now.Add(life) } })
+	at := func(r *Relay) string { return strings.Replace(link, m[1], r.o.UDP.LocalAddr().String(), 1) }
+	conn, err := client(t, at(fresh)).Allocate()
+	must(t, err)
+	defer conn.Close()
+	if _, err := client(t, at(old)).Allocate(); err == nil {
+		t.Error("is served after the end")
+	}
+}
+
+func TestPlacesAreBoundedAndGivenBack(t *testing.T) {
+	t.Parallel()
+	r := openRelay(t, nil)
+	r.mu.Lock()
+	r.places["ann"] = ownPlaces - 1
+	r.mu.Unlock()
+	links := r.Links("ann")
+	conn, err := client(t, links[0]).Allocate()
+	must(t, err)
+	if _, err := client(t, links[1]).Allocate(); err == nil {
+		t.Error("there is one too many")
+	}
+	must(t, conn.Close())
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); !r.hasRoom("ann", "", nil); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatal("the place was not given back")
+		}
+	}
+	if !r.hasRoom("bob", "", nil) {
+		t.Error("others have no room")
+	}
+	r.mu.Lock()
+	r.all = maxPlaces
+	r.mu.Unlock()
+	if r.hasRoom("bob", "", nil) {
+		t.Error("everybody has room")
+	}
+	r.mu.Lock()
+	r.all = 0
+	r.mu.Unlock()
+}
+
+func TestConnectionsAreBounded(t *testing.T) {
+	t.Parallel()
+	r := openRelay(t, nil)
+	r.mu.Lock()
+	for range maxCallers {
+		r.callers[&caller{}] = struct{}{}
+	}
+	r.mu.Unlock()
+	conn, err := net.Dial("tcp", r.o.TCP.Addr().String())
+	must(t, err)
+	defer conn.Close()
+	must(t, conn.SetReadDeadline(time.Now().Add(patience)))
+	if _, err := conn.Read(make([]byte, 1)); err == nil || strings.Contains(err.Error(), "timeout") {
+		t.Error("there is one too many", err)
+	}
+	r.mu.Lock()
+	clear(r.callers)
+	r.mu.Unlock()
+}
