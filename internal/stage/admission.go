@@ -91,7 +91,7 @@ func (r *Register) verify(ctx context.Context, jwt string) (Admission, error) {
 	if err != nil {
 		return Admission{}, err
 	}
-	if err := parsed.Verify(key); err != nil {
+	if err := r.known.Verify(parsed, key); err != nil {
 		return Admission{}, malformed(err)
 	}
 	a.digest = sha256.Sum256([]byte(jwt))

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"sync/atomic"
 	"time"
+
+	"callboard/internal/token"
 )
 
 // Register is the book at the stage door: it lets people in and writes down
@@ -16,6 +18,7 @@ type Register struct {
 	store     Store
 	linger    time.Duration
 	serverKey *ecdsa.PublicKey
+	known     *token.Known
 	now       func() time.Time // the clock tokens are judged by
 	lease     time.Duration
 	self      atomic.Pointer[membership] // nil while alone on these facts

@@ -69,6 +69,7 @@ type Service struct {
 	quotas    Quotas
 	demanded  func(Demand)
 	signer    signer
+	known     *token.Known // tokens whose signatures hold, for the register
 	now       func() time.Time
 	log       *slog.Logger
 	probe     func(ctx context.Context, bucket string) error
@@ -89,7 +90,7 @@ func Open(ctx context.Context, o Options) (*Service, *Register, error) {
 	}
 	s := &Service{
 		lottery: &lottery{source: o.Rand}, store: o.Store, endpoints: o.Endpoints, linger: o.Linger, quotas: o.Quotas,
-		demanded: o.Demanded, now: o.Now, log: o.Log, probe: o.Probe,
+		demanded: o.Demanded, known: new(token.Known), now: o.Now, log: o.Log, probe: o.Probe,
 		walks: make(chan struct{}, walksAtOnce),
 	}
 	raw, err := s.secret(ctx, "token-key-1", func() ([]byte, error) {
@@ -108,7 +109,7 @@ func Open(ctx context.Context, o Options) (*Service, *Register, error) {
 	}
 	s.signer = signer{key: key, id: serverKeyID}
 	r := &Register{
-		lottery: s.lottery, store: o.Store, linger: o.Linger, serverKey: &key.PublicKey, now: o.Now,
+		lottery: s.lottery, store: o.Store, linger: o.Linger, serverKey: &key.PublicKey, known: s.known, now: o.Now,
 		lease: cmp.Or(o.Lease, DefaultLease),
 	}
 	return s, r, nil

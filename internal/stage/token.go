@@ -148,7 +148,9 @@ func (s *Service) mint(c Caller, arn ARN, t IssuedToken) (IssuedToken, error) {
 		claims.Subscribe = claims.Subscribe || may == Subscribe
 	}
 	var err error
-	t.JWT, err = token.Mint(s.signer.key, s.signer.id, claims)
+	if t.JWT, err = token.Mint(s.signer.key, s.signer.id, claims); err == nil {
+		s.known.Learn(t.JWT, &s.signer.key.PublicKey)
+	}
 	return t, err
 }
 

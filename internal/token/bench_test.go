@@ -42,3 +42,22 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkVerifyKnown(b *testing.B) {
+	key := newKey(b)
+	text, err := Mint(key, keyID, someClaims())
+	if err != nil {
+		b.Fatal(err)
+	}
+	parsed, err := Parse(text, issued)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var k Known
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := k.Verify(parsed, &key.PublicKey); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

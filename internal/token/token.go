@@ -39,7 +39,8 @@ var (
 type Token struct {
 	keyID     string
 	claims    Claims
-	signed    string // header and claims, as received
+	text      string // as received
+	signed    string // of it, header and claims
 	signature []byte
 }
 
@@ -65,7 +66,7 @@ func parse(text string) (*Token, error) {
 	if dot < 0 || strings.Count(text, ".") != 2 {
 		return nil, errors.New("it must have three parts separated by dots")
 	}
-	t := &Token{signed: text[:dot]}
+	t := &Token{text: text, signed: text[:dot]}
 	header, claims, _ := strings.Cut(t.signed, ".")
 	var err error
 	if t.keyID, err = parseHeader(header); err != nil {
