@@ -57,6 +57,9 @@ func (emptyFloor) Disconnect(context.Context, stage.ARN, string, stage.Reason, s
 	return nil
 }
 func (emptyFloor) Clear(context.Context, stage.ARN, stage.Reason) error { return nil }
+func (emptyFloor) Inspect(context.Context, stage.ARN, string) (stage.Media, error) {
+	return stage.Media{}, nil
+}
 
 // probe knows two buckets that are not what one expects.
 func probe(_ context.Context, bucket string) error {

@@ -12,6 +12,7 @@ func table() []route {
 		erasureRoutes(),
 		attendanceRoutes(),
 		countRoutes(),
+		mediaRoutes(),
 		exportRoutes(),
 	)
 }

@@ -55,6 +55,9 @@ func (emptyFloor) Disconnect(context.Context, stage.ARN, string, stage.Reason, s
 	return nil
 }
 func (emptyFloor) Clear(context.Context, stage.ARN, stage.Reason) error { return nil }
+func (emptyFloor) Inspect(context.Context, stage.ARN, string) (stage.Media, error) {
+	return stage.Media{}, nil
+}
 
 // hurry is a rhythm for tests.
 var hurry = rhythm{

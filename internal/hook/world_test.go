@@ -50,6 +50,7 @@ type nobody struct{}
 
 func (nobody) Disconnect(context.Context, stage.ARN, string, stage.Reason, string) error { return nil }
 func (nobody) Clear(context.Context, stage.ARN, stage.Reason) error                      { return nil }
+func (nobody) Inspect(context.Context, stage.ARN, string) (m stage.Media, err error)     { return m, nil }
 
 func (w *world) check(err error) {
 	w.t.Helper()

@@ -76,6 +76,7 @@ var ownOperations = []operation{
 	{"ExportSession", []string{"stage"}},
 	{"GetAttendance", []string{"stage"}},
 	{"GetConcurrency", []string{"stage"}},
+	{"GetMedia", []string{"stage"}},
 	{"GetSession", []string{"stage"}},
 	{"GetWebhook", []string{""}},
 	{"ListDeadLetters", []string{""}},

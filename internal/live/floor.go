@@ -64,12 +64,13 @@ type key struct {
 // implements [stage.Floor].
 type Floor struct {
 	Options
-	facts  context.Context // for writing facts; ends when Run gives up on writing them
-	giveUp context.CancelFunc
-	actors sync.WaitGroup
-	count  struct{ participants, sockets, publications, subscriptions atomic.Int64 }
-	errors ration // of error events
-	tally  tally
+	facts   context.Context // for writing facts; ends when Run gives up on writing them
+	giveUp  context.CancelFunc
+	actors  sync.WaitGroup
+	count   struct{ participants, sockets, publications, subscriptions atomic.Int64 }
+	errors  ration // of error events
+	mishaps mishaps
+	tally   tally
 
 	mu      sync.Mutex
 	closed  bool // for good

@@ -200,6 +200,9 @@ func (p *participant) closed(m *Media, err error) {
 	}
 	if err != nil {
 		p.log.Debug("media lost", "publisher", m.target, "error", err)
+		if !m.alive {
+			m.missed()
+		}
 	}
 	p.endMedia(m)
 }

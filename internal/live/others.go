@@ -19,10 +19,11 @@ type Others interface {
 
 // Wish is an offer to receive what a publisher sends.
 type Wish struct {
-	Stage     stage.ARN
-	Publisher string
-	Offer     string
-	Options   sfu.SubscribeOptions
+	Stage      stage.ARN
+	Publisher  string
+	Subscriber string
+	Offer      string
+	Options    sfu.SubscribeOptions
 }
 
 // elsewhere gives the process that holds a participant if it is another one, nil if not.

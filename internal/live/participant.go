@@ -168,6 +168,7 @@ func hopeless(err error) bool {
 // is not worth holding up the participant. Nor is it worth filling the book, so
 // who fails over and over is written down now and then.
 func (p *participant) recordError(a stage.Admission, f stage.Fact) {
+	p.floor.mishaps.note(p.key, stage.Failure{At: time.Now(), Publisher: f.Remote, Error: f.Error})
 	if !p.floor.errors.allow(p.key, f, time.Now()) {
 		p.log.Debug("an error event was left out, there are too many", "event", string(f.Name), "code", string(f.Error))
 		return

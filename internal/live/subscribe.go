@@ -17,7 +17,7 @@ import (
 // NotFound, one who does not publish at the moment is Conflict.
 func (f *Floor) Subscribe(ctx context.Context, a stage.Admission, c stage.Client, publisher, offer string, o sfu.SubscribeOptions) (*Media, string, error) {
 	o.StreamID = publisher
-	w := Wish{Stage: a.Stage, Publisher: publisher, Offer: offer, Options: o}
+	w := Wish{Stage: a.Stage, Publisher: publisher, Subscriber: a.ParticipantID, Offer: offer, Options: o}
 	return f.negotiate(ctx, a, func(p *participant) (*Media, string, error) {
 		return p.subscribe(ctx, a, c, w)
 	})

@@ -31,6 +31,7 @@ func (f *Floor) Vacate(ctx context.Context, meanwhile func() error) error {
 		return fmt.Errorf("not everybody has left: %w", err)
 	}
 	f.errors.forget()
+	f.mishaps.forget()
 	return meanwhile()
 }
 

@@ -3,8 +3,10 @@ package live
 import (
 	"context"
 	"errors"
+	"time"
 
 	"callboard/internal/sfu"
+	"callboard/internal/stage"
 )
 
 // Visit is a subscription of a participant whom another process holds, to a
@@ -15,6 +17,7 @@ type Visit struct {
 	floor *Floor
 	mail  mailbox
 	told  func(error)
+	wish  Wish // without the offer
 }
 
 // Host answers an offer for a participant whom another process holds. Errors that
@@ -29,7 +32,8 @@ func (f *Floor) Host(ctx context.Context, w Wish, n sfu.Notify) (*Visit, string,
 	if err != nil {
 		return nil, "", err
 	}
-	v := &Visit{floor: f, mail: newMailbox(), told: n.Closed}
+	v := &Visit{floor: f, mail: newMailbox(), told: n.Closed, wish: w}
+	v.wish.Offer = ""
 	n.Closed = func(err error) { v.mail.post(func() { v.close(err) }) }
 	r, answer, err := f.receive(ctx, who, source, w, n)
 	if _, offer := errors.AsType[*sfu.OfferError](err); err != nil && !offer {
@@ -79,11 +83,21 @@ func (v *Visit) close(err error) {
 	if v.over {
 		return
 	}
+	if err != nil && v.Stats().Up.IsZero() {
+		v.missed()
+	}
 	v.reception.Close()
 	v.floor.mu.Lock()
 	delete(v.floor.visits, v)
 	v.floor.mu.Unlock()
 	v.told(err)
+}
+
+// missed remembers a connection that never came up.
+func (v *Visit) missed() {
+	v.floor.mishaps.note(key{v.wish.Stage, v.wish.Subscriber}, stage.Failure{
+		At: time.Now(), Publisher: v.wish.Publisher, Progress: describe(v.Stats()).Progress,
+	})
 }
 
 // endVisits ends all of them.

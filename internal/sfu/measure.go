@@ -73,8 +73,9 @@ type PublicationStats struct {
 // SubscriptionStats are about what a subscriber is sent.
 type SubscriptionStats struct {
 	PeerStats
-	Attached bool // to a publication
-	Streams  []StreamStats
+	Attached  bool // to a publication
+	AudioOnly bool
+	Streams   []StreamStats
 }
 
 // Load is what a publication sent within a window of five seconds.
@@ -303,7 +304,7 @@ func (s *Subscription) Stats() SubscriptionStats {
 	s.sourceMu.Lock()
 	attached := s.src != nil
 	s.sourceMu.Unlock()
-	return SubscriptionStats{PeerStats: s.stats(), Attached: attached, Streams: s.reading.copy()}
+	return SubscriptionStats{PeerStats: s.stats(), Attached: attached, AudioOnly: s.audioOnly, Streams: s.reading.copy()}
 }
 
 // stats tells how the peer fares.

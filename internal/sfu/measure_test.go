@@ -142,7 +142,7 @@ func TestStatsAreTrueForARealPair(t *testing.T) {
 	c := publish(t, e, cameraOptions{mime: webrtc.MimeTypeH264})
 	v := subscribe(t, e, c.pub, viewerOptions{})
 	wait(t, v.story.media, "media")
-	becomes(t, func() bool {
+	until(t, "true figures", func() bool {
 		p, s := c.pub.Stats(), v.sub.Stats()
 		if len(p.Streams) != 2 || len(s.Streams) != 2 {
 			return false
@@ -184,15 +184,5 @@ func TestProgressTellsHowFarAPeerHasCome(t *testing.T) {
 	wait(t, n.connected, "connection")
 	if s := pub.Stats(); s.Progress != Connected || s.Up.Before(s.Made) {
 		t.Errorf("%+v", s)
-	}
-}
-
-// becomes waits for a fact.
-func becomes(t *testing.T, true func() bool) {
-	t.Helper()
-	for began := time.Now(); !true(); time.Sleep(20 * time.Millisecond) {
-		if time.Since(began) > patience {
-			t.Fatal("it did not become true")
-		}
 	}
 }

@@ -15,7 +15,7 @@ const (
 	ReasonUnknown                 Reason = "unknown"
 )
 
-// Floor acts on the people who are present, whichever process holds them.
+// Floor acts on the people who are present, and knows what they send, whichever process holds them.
 type Floor interface {
 	// Disconnect ends everything the participant has on the stage and returns
 	// after its leaving is recorded; at once if the participant is not here.
@@ -23,4 +23,7 @@ type Floor interface {
 	Disconnect(ctx context.Context, stage ARN, participantID string, reason Reason, text string) error
 	// Clear ends everyone on the stage and returns after their leaving is recorded.
 	Clear(ctx context.Context, stage ARN, reason Reason) error
+	// Inspect tells what is known of one participant's media, of everybody's for an
+	// empty id. It takes a few seconds at most.
+	Inspect(ctx context.Context, stage ARN, participantID string) (Media, error)
 }

@@ -26,7 +26,10 @@ type world struct {
 }
 
 // emptyFloor notes who was asked to go; nobody is ever there.
-type emptyFloor struct{ gone []string }
+type emptyFloor struct {
+	gone  []string
+	media stage.Media
+}
 
 func (f *emptyFloor) Disconnect(_ context.Context, _ stage.ARN, id string, _ stage.Reason, _ string) error {
 	f.gone = append(f.gone, id)
@@ -36,6 +39,10 @@ func (f *emptyFloor) Disconnect(_ context.Context, _ stage.ARN, id string, _ sta
 func (f *emptyFloor) Clear(_ context.Context, s stage.ARN, _ stage.Reason) error {
 	f.gone = append(f.gone, s.ID)
 	return nil
+}
+
+func (f *emptyFloor) Inspect(context.Context, stage.ARN, string) (stage.Media, error) {
+	return f.media, nil
 }
 
 const linger = 2 * time.Minute

@@ -27,6 +27,8 @@ func (t *Troupe) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.withSocket(w, r, t.announce)
 	case "/peer/leg":
 		t.withSocket(w, r, t.host)
+	case "/peer/media":
+		t.tellMedia(w, r)
 	case "/peer/disconnect":
 		t.obey(w, r, t.disconnectHere)
 	case "/peer/clear":

@@ -72,7 +72,7 @@ func (w word) wish() (live.Wish, error) {
 	if w.Kind != offerWord || w.Options == nil {
 		return live.Wish{}, errors.New("this is no offer")
 	}
-	return live.Wish{Stage: arn, Publisher: w.Publisher, Offer: w.Offer, Options: *w.Options}, nil
+	return live.Wish{Stage: arn, Publisher: w.Publisher, Subscriber: w.Subscriber, Offer: w.Offer, Options: *w.Options}, nil
 }
 
 func closedBecause(err error) word {

@@ -25,10 +25,11 @@ const (
 type word struct {
 	Kind string `json:"kind"`
 
-	Stage     string                `json:"stage,omitempty"` // of an offer, as are the next
-	Publisher string                `json:"publisher,omitempty"`
-	Offer     string                `json:"offer,omitempty"`
-	Options   *sfu.SubscribeOptions `json:"options,omitempty"`
+	Stage      string                `json:"stage,omitempty"` // of an offer, as are the next
+	Publisher  string                `json:"publisher,omitempty"`
+	Subscriber string                `json:"subscriber,omitempty"`
+	Offer      string                `json:"offer,omitempty"`
+	Options    *sfu.SubscribeOptions `json:"options,omitempty"`
 
 	Answer   string   `json:"answer,omitempty"`
 	ETag     string   `json:"etag,omitempty"`     // of answer and patched
@@ -152,7 +153,7 @@ func (t *Troupe) Subscribe(ctx context.Context, home stage.Process, w live.Wish,
 func offer(ctx context.Context, conn *websocket.Conn, w live.Wish) (word, error) {
 	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
 	defer cancel()
-	err := send(ctx, conn, word{Kind: offerWord, Stage: w.Stage.String(), Publisher: w.Publisher, Offer: w.Offer, Options: &w.Options})
+	err := send(ctx, conn, word{Kind: offerWord, Stage: w.Stage.String(), Publisher: w.Publisher, Subscriber: w.Subscriber, Offer: w.Offer, Options: &w.Options})
 	if err != nil {
 		return word{}, err
 	}
