@@ -21,6 +21,8 @@ type Media struct {
 	admission stage.Admission
 	client    stage.Client
 
+	receiver Receiver // of a subscription; set before the leg is known to others, like peer
+
 	// All below belongs to the owner's goroutine.
 	alive   bool // DTLS is up and the owner joined
 	flows   bool // RTP flows or has flowed
@@ -29,7 +31,6 @@ type Media struct {
 	seated  bool // the quotas count it
 
 	publication *sfu.Publication // of a publication
-	receiver    Receiver         // of a subscription
 }
 
 // peer is what publications and subscriptions have in common.
@@ -47,6 +48,15 @@ func (m *Media) ETag() string { return m.peer.ETag() }
 
 // Patch adds remote candidates or restarts ICE; see [sfu.Fragment].
 func (m *Media) Patch(f sfu.Fragment) (sfu.Fragment, error) { return m.peer.Patch(f) }
+
+// Receives says whether this is a subscription.
+func (m *Media) Receives() bool { return m.receiver != nil }
+
+// Choose changes what a subscription receives; see [sfu.Subscription.Choose].
+func (m *Media) Choose(ctx context.Context, c sfu.Change) error { return m.receiver.Choose(ctx, c) }
+
+// View tells what a subscription has to choose from.
+func (m *Media) View(ctx context.Context) (sfu.View, error) { return m.receiver.View(ctx) }
 
 // OpenedWith says whether jwt is the very token that this session was opened with.
 func (m *Media) OpenedWith(jwt string) bool { return m.admission.GivenFor(jwt) }

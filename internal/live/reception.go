@@ -1,6 +1,7 @@
 package live
 
 import (
+	"context"
 	"time"
 
 	"callboard/internal/sfu"
@@ -13,6 +14,9 @@ type Receiver interface {
 	// Start lets media flow. It is called when all is on record that must be
 	// known before.
 	Start()
+	// Choose and View are as of [sfu.Subscription].
+	Choose(context.Context, sfu.Change) error
+	View(context.Context) (sfu.View, error)
 }
 
 // reception is a subscription of this process's engine that goes on with
@@ -29,6 +33,12 @@ type reception struct {
 	waits int         // how often it has waited for the publisher
 	hold  *time.Timer // ends the latest wait
 }
+
+// Choose implements [Receiver].
+func (r *reception) Choose(_ context.Context, c sfu.Change) error { return r.Subscription.Choose(c) }
+
+// View implements [Receiver].
+func (r *reception) View(context.Context) (sfu.View, error) { return r.Subscription.View(), nil }
 
 // begin follows the publisher, who may have changed its mind meanwhile.
 func (r *reception) begin() {

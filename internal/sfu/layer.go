@@ -144,32 +144,42 @@ func (l *layer) ask() {
 	}
 }
 
-// wish is what a subscriber wants to see.
+// wish is what a subscriber is to see.
 type wish struct {
-	layer   string
-	highest bool
+	layer string // its name; "" is the best that is allowed
+	most  int    // the highest rank that is allowed where no layer is named
+	none  bool   // nothing at all
 }
 
-// pick chooses a layer for w among those that flow, which are ordered from the
-// lowest to the highest: the named one or the next below it, else the lowest, or the highest if wished. Nil when nothing flows.
+// topRank allows every layer.
+const topRank = maxLayers
+
+// pick chooses a layer for w among those that flow, which are ordered from the lowest to the highest: the named one, else
+// the best that is allowed; in its absence the next below, or the lowest there is. Nil when nothing flows.
 func pick(flowing, all []*layer, w wish) *layer {
-	if len(flowing) == 0 {
+	if len(flowing) == 0 || w.none {
 		return nil
 	}
-	named := slices.IndexFunc(all, func(l *layer) bool { return w.layer != "" && (l.rid == w.layer || l.label == w.layer) })
-	if named < 0 {
-		if w.highest {
-			return flowing[len(flowing)-1]
-		}
-		return flowing[0]
+	most := w.most
+	if named := find(all, w.layer); named != nil {
+		most = named.rank
 	}
 	best := flowing[0]
 	for _, l := range flowing {
-		if l.rank <= all[named].rank {
+		if l.rank <= most {
 			best = l
 		}
 	}
 	return best
+}
+
+// find gives the layer that subscribers call so; nil when there is none.
+func find(all []*layer, name string) *layer {
+	i := slices.IndexFunc(all, func(l *layer) bool { return name != "" && (l.rid == name || l.label == name) })
+	if i < 0 {
+		return nil
+	}
+	return all[i]
 }
 
 // labels ranks rids and names them: by their own names if these are the usual ones, otherwise

@@ -14,7 +14,7 @@ import (
 type outlet struct {
 	kind  kind
 	codec codec
-	wish  wish
+	wish  wish   // protected by the track's mutex while it listens, else by the subscription's
 	begun func() // the first packet has been sent
 
 	active atomic.Bool    // a packet has been sent
@@ -87,6 +87,13 @@ func (o *outlet) waits(l *layer) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.target == l
+}
+
+// shows gives the layer that is forwarded; nil when none is.
+func (o *outlet) shows() *layer {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.current
 }
 
 // join begins with a packet of l that is past, if the outlet has shown nothing yet. Later

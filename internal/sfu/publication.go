@@ -263,6 +263,15 @@ func (p *Publication) attach(o *outlet) {
 	}
 }
 
+// turn gives an outlet that may listen another wish.
+func (p *Publication) turn(o *outlet, w wish) {
+	if t := p.track(o.kind); t != nil {
+		t.turn(o, w, time.Now())
+	} else {
+		o.wish = w
+	}
+}
+
 func (p *Publication) detach(o *outlet) {
 	if t := p.track(o.kind); t != nil {
 		t.remove(o)

@@ -248,10 +248,12 @@ func TestPickChoosesALayer(t *testing.T) {
 	}{
 		{nil, wish{}, nil},
 		{all, wish{}, low},
-		{all, wish{highest: true}, hi},
+		{all, wish{most: topRank}, hi},
 		{all, wish{layer: "mid"}, mid},
 		{all, wish{layer: "h"}, mid},
 		{all, wish{layer: "nobody"}, low},
+		{all, wish{most: 1}, mid},
+		{all, wish{layer: "hi", none: true}, nil},
 		{[]*layer{low, hi}, wish{layer: "mid"}, low},
 		{[]*layer{hi}, wish{layer: "mid"}, hi},
 		{[]*layer{mid, hi}, wish{}, mid},

@@ -25,13 +25,13 @@ type SubscribeOptions struct {
 // Subscription is a peer that receives one publication at a time.
 type Subscription struct {
 	Peer
-	outlets   []*outlet // by m-line
-	audioOnly bool
-	reported  time.Time // owned by the peer's goroutine, like scratch
-	scratch   []byte
-	reading   reading
+	outlets  []*outlet // by m-line
+	reported time.Time // owned by the peer's goroutine, like scratch
+	scratch  []byte
+	reading  reading
 
 	sourceMu sync.Mutex
+	wish     wish // of video
 	live     bool // connected and not closed
 	started  bool // with live: outlets may listen
 	ended    bool
@@ -54,9 +54,15 @@ func (e *Engine) Subscribe(ctx context.Context, offer string, src *Publication, 
 		opts.StreamID = "publication"
 	}
 	o.stream = opts.StreamID
-	s := &Subscription{audioOnly: opts.AudioOnly, src: src}
+	s := &Subscription{src: src, wish: wish{layer: opts.Layer, none: opts.AudioOnly}}
+	if opts.Highest {
+		s.wish.most = topRank
+	}
 	for i := range o.sections {
-		w := wish{layer: opts.Layer, highest: opts.Highest}
+		w := wish{}
+		if o.sections[i].kind == video {
+			w = s.wish
+		}
 		s.outlets = append(s.outlets, newOutlet(&o.sections[i], w, &e.counters, s.flowing))
 	}
 	answer, err := e.connect(ctx, o, n, s, &s.Peer)
@@ -140,15 +146,16 @@ func (s *Subscription) closed() {
 
 // listen connects the outlets with the source. s.sourceMu is held.
 func (s *Subscription) listen() {
-	if !s.live || !s.started || s.src == nil {
+	if !s.listening() {
 		return
 	}
 	for _, o := range s.outlets {
-		if o.kind == audio || !s.audioOnly {
-			s.src.attach(o)
-		}
+		s.src.attach(o)
 	}
 }
+
+// listening tells whether the outlets listen to the source. s.sourceMu is held.
+func (s *Subscription) listening() bool { return s.live && s.started && s.src != nil }
 
 // unlisten is the opposite of listen. s.sourceMu is held.
 func (s *Subscription) unlisten() {

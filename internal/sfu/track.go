@@ -68,6 +68,14 @@ func (t *track) remove(o *outlet) {
 	t.relist()
 }
 
+// turn gives o another wish.
+func (t *track) turn(o *outlet, w wish, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o.wish = w
+	t.review(now)
+}
+
 // look reviews who listens to which layer, where there is a choice.
 func (t *track) look(now time.Time) {
 	if len(t.layers) == 1 {
@@ -86,6 +94,9 @@ func (t *track) review(now time.Time) {
 	}
 	var waiting []*layer
 	for _, o := range t.outlets {
+		if o.wish.none {
+			o.release()
+		}
 		if l := pick(flowing, t.layers, o.wish); l != nil && o.aim(l) {
 			waiting = append(waiting, l)
 		}

@@ -56,6 +56,16 @@ func TestASubscriptionAcrossProcessesEndsWithItsParticipant(t *testing.T) {
 	if again, text := a.do(http.MethodPatch, place, viewerToken, "application/trickle-ice-sdpfrag", "a=ice-ufrag:abcdefgh\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n", "If-Match", "*"); again.StatusCode != http.StatusOK || again.Header.Get("ETag") == resp.Header.Get("ETag") {
 		t.Errorf("restarting ICE: %s %s", again.Status, text)
 	}
+	const json = "application/json"
+	if again, text := a.do(http.MethodPut, place+"/layer", viewerToken, json, `{"layer":"hi"}`); again.StatusCode != http.StatusConflict {
+		t.Errorf("choosing a layer that does not exist: %s %s", again.Status, text)
+	}
+	if again, text := a.do(http.MethodPut, place+"/layer", viewerToken, json, `{"layer":"auto","video":false}`); again.StatusCode != http.StatusNoContent {
+		t.Errorf("choosing: %s %s", again.Status, text)
+	}
+	if again, text := a.do(http.MethodGet, place+"/layer", viewerToken, "", ""); again.StatusCode != http.StatusOK || strings.TrimSpace(text) != `{"layers":[],"selected":"","auto":true,"video":false}` {
+		t.Errorf("what there is to choose from: %s %s", again.Status, text)
+	}
 	if again, text := a.do(http.MethodDelete, place, viewerToken, "", ""); again.StatusCode != http.StatusOK {
 		t.Errorf("deleting: %s %s", again.Status, text)
 	}

@@ -93,11 +93,34 @@ func (t *Troupe) listen(ctx context.Context, conn *websocket.Conn, visit *live.V
 		case startWord:
 			visit.Start()
 		case patchWord:
-			if err := send(ctx, conn, t.patch(visit, w.Fragment)); err != nil {
-				return
-			}
+			err = send(ctx, conn, t.patch(visit, w.Fragment))
+		case chooseWord:
+			err = send(ctx, conn, t.choose(ctx, visit, w.Change))
+		case seeWord:
+			err = send(ctx, conn, t.see(ctx, visit))
+		}
+		if err != nil {
+			return
 		}
 	}
+}
+
+func (t *Troupe) choose(ctx context.Context, visit *live.Visit, c *sfu.Change) word {
+	if c == nil {
+		c = &sfu.Change{}
+	}
+	if err := visit.Choose(ctx, *c); err != nil {
+		return word{Kind: chosenWord, Refusal: t.refuse(err)}
+	}
+	return word{Kind: chosenWord}
+}
+
+func (t *Troupe) see(ctx context.Context, visit *live.Visit) word {
+	v, err := visit.View(ctx)
+	if err != nil {
+		return word{Kind: seenWord, Refusal: t.refuse(err)}
+	}
+	return word{Kind: seenWord, View: &v}
 }
 
 func (t *Troupe) patch(visit *live.Visit, fragment string) word {

@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	maxWord      = 512 << 10 // bytes of one word; an offer has at most 64 KiB
-	patchTimeout = 6 * time.Second
+	maxWord    = 512 << 10 // bytes of one word; an offer has at most 64 KiB
+	askTimeout = 6 * time.Second
 )
 
 // word is what two processes say to each other about one leg. The participant's
-// home says offer, start and patch; the publisher's answers, and says what becomes of the peer.
+// home says offer, start, patch, choose and see; the publisher's answers, and says what becomes of the peer.
 type word struct {
 	Kind string `json:"kind"`
 
@@ -36,6 +36,9 @@ type word struct {
 	Fragment string   `json:"fragment,omitempty"` // of patch and patched
 	Refusal  *refusal `json:"refusal,omitempty"`  // instead of an answer, or in patched
 	Cause    string   `json:"cause,omitempty"`    // of closed; empty for an orderly end
+
+	Change *sfu.Change `json:"change,omitempty"` // of choose
+	View   *sfu.View   `json:"view,omitempty"`   // of seen
 }
 
 // The kinds of words.
@@ -47,6 +50,10 @@ const (
 	mediaWord     = "media"
 	patchWord     = "patch"
 	patchedWord   = "patched"
+	chooseWord    = "choose"
+	chosenWord    = "chosen"
+	seeWord       = "see"
+	seenWord      = "seen"
 	closedWord    = "closed"
 )
 
@@ -56,6 +63,7 @@ type refusal struct {
 	Problem   string     `json:"problem,omitempty"`
 	Closed    bool       `json:"closed,omitempty"`    // sfu.ErrClosed
 	NoRestart bool       `json:"noRestart,omitempty"` // sfu.ErrRestartUnsupported
+	NoLayer   bool       `json:"noLayer,omitempty"`   // sfu.ErrNoLayer
 	Kind      stage.Kind `json:"kind,omitempty"`
 	Code      string     `json:"code,omitempty"`
 	Message   string     `json:"message,omitempty"`
@@ -70,11 +78,11 @@ func (t *Troupe) refuse(err error) *refusal {
 	if e, ok := errors.AsType[*stage.Error](err); ok && e.Kind != stage.Internal {
 		return &refusal{Kind: e.Kind, Code: e.Code, Message: e.Message}
 	}
-	closed, noRestart := errors.Is(err, sfu.ErrClosed), errors.Is(err, sfu.ErrRestartUnsupported)
-	if !closed && !noRestart {
+	r := refusal{Closed: errors.Is(err, sfu.ErrClosed), NoRestart: errors.Is(err, sfu.ErrRestartUnsupported), NoLayer: errors.Is(err, sfu.ErrNoLayer)}
+	if r == (refusal{}) {
 		t.Log.Error("a subscription for another server failed", "error", err)
 	}
-	return &refusal{Closed: closed, NoRestart: noRestart}
+	return &r
 }
 
 // err is the error again.
@@ -88,6 +96,8 @@ func (r *refusal) err() error {
 		return sfu.ErrClosed
 	case r.NoRestart:
 		return sfu.ErrRestartUnsupported
+	case r.NoLayer:
+		return sfu.ErrNoLayer
 	case r.Kind == stage.Internal:
 		return errors.New("the server that holds the publisher failed")
 	}
@@ -117,8 +127,8 @@ type leg struct {
 	cancel context.CancelFunc
 	notify sfu.Notify
 
-	patching sync.Mutex // one at a time
-	patched  chan word
+	asking  sync.Mutex // one question at a time
+	answers chan word
 
 	mu   sync.Mutex
 	etag string
@@ -139,7 +149,7 @@ func (t *Troupe) Subscribe(ctx context.Context, home stage.Process, w live.Wish,
 		conn.CloseNow()
 		return nil, "", err
 	}
-	l := &leg{conn: conn, notify: n, etag: answer.ETag, patched: make(chan word, 1)}
+	l := &leg{conn: conn, notify: n, etag: answer.ETag, answers: make(chan word, 1)}
 	l.ctx, l.cancel = context.WithCancel(t.cut)
 	t.count.legs.Add(1)
 	t.work.Go(func() { keepAlive(l.ctx, conn, pingEvery) })
@@ -188,9 +198,9 @@ func (l *leg) run() {
 			l.notify.Connected()
 		case mediaWord:
 			l.notify.Media()
-		case patchedWord:
+		case patchedWord, chosenWord, seenWord:
 			select {
-			case l.patched <- w:
+			case l.answers <- w:
 			default: // nobody asked
 			}
 		case closedWord:
@@ -224,30 +234,69 @@ func (l *leg) ETag() string {
 
 // Patch has the other process do what [sfu.Peer.Patch] does.
 func (l *leg) Patch(f sfu.Fragment) (sfu.Fragment, error) {
-	l.patching.Lock()
-	defer l.patching.Unlock()
+	w, err := l.ask(context.Background(), word{Kind: patchWord, Fragment: f.String()}, patchedWord)
+	if errors.Is(err, errNoAnswer) {
+		err = sfu.ErrRestartUnsupported
+	}
+	if err != nil {
+		return sfu.Fragment{}, err
+	}
+	l.mu.Lock()
+	l.etag = w.ETag
+	l.mu.Unlock()
+	if w.Fragment == "" {
+		return sfu.Fragment{}, nil
+	}
+	return sfu.ParseFragment(w.Fragment)
+}
+
+// Choose has the other process do what [sfu.Subscription.Choose] does.
+func (l *leg) Choose(ctx context.Context, c sfu.Change) error {
+	_, err := l.ask(ctx, word{Kind: chooseWord, Change: &c}, chosenWord)
+	return unavailing(err)
+}
+
+// View has the other process tell what there is to choose from.
+func (l *leg) View(ctx context.Context) (sfu.View, error) {
+	w, err := l.ask(ctx, word{Kind: seeWord}, seenWord)
+	if err != nil || w.View == nil {
+		return sfu.View{}, unavailing(err)
+	}
+	return *w.View, nil
+}
+
+var errNoAnswer = errors.New("the server that holds the publisher does not answer")
+
+func unavailing(err error) error {
+	if !errors.Is(err, errNoAnswer) {
+		return err
+	}
+	return &stage.Error{Kind: stage.Quota, Message: "The server that holds the publisher does not answer; try again in a moment", Err: err}
+}
+
+// ask says something and waits for the answer of a kind.
+func (l *leg) ask(ctx context.Context, w word, kind string) (word, error) {
+	l.asking.Lock()
+	defer l.asking.Unlock()
 	select {
-	case <-l.patched: // too late for the one who asked
+	case <-l.answers: // too late for the one who asked
 	default:
 	}
-	l.say(word{Kind: patchWord, Fragment: f.String()})
-	late := time.NewTimer(patchTimeout)
+	l.say(w)
+	late := time.NewTimer(askTimeout)
 	defer late.Stop()
-	select {
-	case <-l.ctx.Done():
-		return sfu.Fragment{}, sfu.ErrClosed
-	case <-late.C:
-		return sfu.Fragment{}, sfu.ErrRestartUnsupported
-	case w := <-l.patched:
-		if w.Refusal != nil {
-			return sfu.Fragment{}, w.Refusal.err()
+	for {
+		select {
+		case <-l.ctx.Done():
+			return word{}, sfu.ErrClosed
+		case <-ctx.Done():
+			return word{}, ctx.Err()
+		case <-late.C:
+			return word{}, errNoAnswer
+		case answer := <-l.answers:
+			if answer.Kind == kind {
+				return answer, answer.Refusal.err()
+			}
 		}
-		l.mu.Lock()
-		l.etag = w.ETag
-		l.mu.Unlock()
-		if w.Fragment == "" {
-			return sfu.Fragment{}, nil
-		}
-		return sfu.ParseFragment(w.Fragment)
 	}
 }

@@ -14,7 +14,7 @@ func allowOrigins(h http.Header) {
 // preflight answers what a browser asks before it sends the request proper.
 func preflight(h http.Header, r *http.Request, methods string) {
 	h.Set("Allow", methods)
-	h.Set("Access-Control-Allow-Methods", "POST, GET, HEAD, PATCH, DELETE, OPTIONS")
+	h.Set("Access-Control-Allow-Methods", "POST, GET, HEAD, PUT, PATCH, DELETE, OPTIONS")
 	h.Set("Access-Control-Allow-Headers", allowedHeaders(r.Header.Get("Access-Control-Request-Headers")))
 	h.Set("Access-Control-Max-Age", "86400")
 	h.Add("Vary", "Access-Control-Request-Headers")

@@ -48,7 +48,9 @@ type Options struct {
 //	POST                                {prefix} and {prefix}/publish/{participantId}
 //	POST                                {prefix}/subscribe/{participantId}
 //	PATCH, DELETE                       {prefix}/sessions/{id}
-//	GET, HEAD, OPTIONS                  all of them
+//	PUT                                 {prefix}/sessions/{id}/layer
+//	GET, OPTIONS                        all of them
+//	HEAD                                all but the last
 //
 // It is safe for concurrent use.
 type Endpoint struct {
@@ -86,6 +88,8 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.fail(w, r, &problem{status: http.StatusNotFound, detail: "There is nothing at this address"})
 	case place == session:
 		e.serveSession(w, r, id)
+	case place == layer:
+		e.serveLayer(w, r, id)
 	default:
 		e.serveDoor(w, r, place, id)
 	}
@@ -99,6 +103,7 @@ const (
 	publish       // id may be ""
 	subscribe
 	session
+	layer
 )
 
 // locate reads the part of the path after the prefix.
@@ -110,6 +115,9 @@ func locate(rest string) (place, string) {
 		return nowhere, ""
 	}
 	kind, id, _ := strings.Cut(rest[1:], "/")
+	if session, ok := strings.CutSuffix(id, layerPath); ok && kind == "sessions" && session != "" && !strings.Contains(session, "/") {
+		return layer, session
+	}
 	if id == "" || strings.Contains(id, "/") {
 		return nowhere, ""
 	}
@@ -178,6 +186,9 @@ func (e *Endpoint) post(w http.ResponseWriter, r *http.Request, where place, id 
 	h := w.Header()
 	h.Set("Location", e.sessions+media.ID())
 	h.Set("ETag", quote(media.ETag()))
+	if media.Receives() {
+		h.Add("Link", "<"+e.sessions+media.ID()+layerPath+`>; rel="`+layerRelation+`"`)
+	}
 	h.Set("Accept-Patch", typeFragment)
 	h.Set("Content-Type", typeSDP)
 	e.link(h, admission.ParticipantID)
@@ -212,14 +223,14 @@ func (e *Endpoint) open(w http.ResponseWriter, r *http.Request, admission stage.
 // wishes reads how a publication is to be received.
 func wishes(r *http.Request) sfu.SubscribeOptions {
 	q := r.URL.Query()
-	layer := q.Get("layer")
-	if layer == "auto" {
-		layer = ""
+	name := q.Get("layer")
+	if name == "auto" {
+		name = ""
 	}
 	initial := cmp.Or(q.Get("initial"), r.Header.Get("X-Stages-Initial-Layer-Pref"))
 	return sfu.SubscribeOptions{
 		AudioOnly: q.Get("audio") == "only",
-		Layer:     layer,
+		Layer:     name,
 		Highest:   strings.HasPrefix(strings.ToLower(initial), "highest"),
 	}
 }

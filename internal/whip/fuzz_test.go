@@ -6,13 +6,24 @@ import (
 )
 
 func FuzzLocate(f *testing.F) {
-	for _, path := range []string{"", "/", "/publish/abc", "/subscribe/abc", "/sessions/abc", "//", "/sessions/a/b", "x"} {
+	for _, path := range []string{"", "/", "/publish/abc", "/subscribe/abc", "/sessions/abc", "//", "/sessions/a/b", "/sessions/a/layer", "/sessions//layer", "x"} {
 		f.Add(path)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
 		place, id := locate(path)
-		if strings.Contains(id, "/") || place == nowhere && id != "" || (place == subscribe || place == session) && id == "" {
+		if strings.Contains(id, "/") || place == nowhere && id != "" || (place == subscribe || place == session || place == layer) && id == "" {
 			t.Errorf("%q is place %d, id %q", path, place, id)
+		}
+	})
+}
+
+func FuzzReadChoice(f *testing.F) {
+	for _, body := range []string{`{"layer":"hi"}`, `{"layer":"auto","video":true}`, `{"video":false}`, `{}`, `null`, `[`, `{"layer":null}`} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		if c, err := readChoice(body); err == nil && c.Layer == nil && c.Video == nil {
+			t.Errorf("%q chooses nothing", body)
 		}
 	})
 }

@@ -22,12 +22,8 @@ func (e *Endpoint) serveSession(w http.ResponseWriter, r *http.Request, id strin
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	media, ok := e.floor.Media(id)
-	if !ok {
-		if process := live.ProcessOf(id); process != "" && e.passOn != nil && e.passOn(w, r, process) {
-			return
-		}
-		e.fail(w, r, errNoSession)
+	media := e.session(w, r, id)
+	if media == nil {
 		return
 	}
 	switch r.Method {
@@ -55,6 +51,18 @@ func (e *Endpoint) serveSession(w http.ResponseWriter, r *http.Request, id strin
 	default:
 		e.refuseMethod(w, r, methods)
 	}
+}
+
+// session finds a media session; nil when somebody else has answered, or nobody knows it.
+func (e *Endpoint) session(w http.ResponseWriter, r *http.Request, id string) *live.Media {
+	media, ok := e.floor.Media(id)
+	if ok {
+		return media
+	}
+	if process := live.ProcessOf(id); process == "" || e.passOn == nil || !e.passOn(w, r, process) {
+		e.fail(w, r, errNoSession)
+	}
+	return nil
 }
 
 func (e *Endpoint) delete(r *http.Request, media *live.Media) error {

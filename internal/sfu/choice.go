@@ -1,0 +1,94 @@
+package sfu
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// ErrNoLayer tells that the publication has no layer of this name.
+var ErrNoLayer = errors.New("sfu: no such layer")
+
+// Change is what a subscriber wants otherwise than before. What is nil stays as it is.
+type Change struct {
+	// Layer is "hi", "mid", "low" or a rid; "" leaves the choice to the engine.
+	Layer *string
+	// Video is false for audio alone.
+	Video *bool
+}
+
+// View is what a subscriber may choose from, and what is chosen.
+type View struct {
+	Layers   []Layer // from the highest to the lowest; none without simulcast
+	Selected string  // the label of what is sent; "" without simulcast, and while nothing is sent
+	Auto     bool    // the choice is the engine's
+	Video    bool    // is wanted
+}
+
+// Layer is one simulcast layer of a publication.
+type Layer struct {
+	Label         string // hi, mid or low
+	Width, Height int    // 0 while not known
+	Active        bool   // it is received at present
+}
+
+// Choose changes what is received, without renegotiation. Another layer begins with its next key frame, which is
+// asked for; until then the old one goes on. A layer that is not received at present is waited for, with the next below it.
+// With ErrNoLayer and ErrClosed nothing changes.
+func (s *Subscription) Choose(c Change) error {
+	s.sourceMu.Lock()
+	defer s.sourceMu.Unlock()
+	if s.ended {
+		return ErrClosed
+	}
+	w := s.wish
+	if c.Layer != nil {
+		if w.layer = *c.Layer; w.layer != "" && find(s.choices(), w.layer) == nil {
+			return ErrNoLayer
+		}
+	}
+	if c.Video != nil {
+		w.none = !*c.Video
+	}
+	s.turn(w)
+	return nil
+}
+
+// choices are the layers that a subscriber may name. s.sourceMu is held.
+func (s *Subscription) choices() []*layer {
+	if s.src == nil || s.src.video == nil || len(s.src.video.layers) < 2 {
+		return nil
+	}
+	return s.src.video.layers
+}
+
+// turn makes w the wish for video. s.sourceMu is held.
+func (s *Subscription) turn(w wish) {
+	s.wish = w
+	for _, o := range s.outlets {
+		switch {
+		case o.kind != video:
+		case s.listening():
+			s.src.turn(o, w)
+		default:
+			o.wish = w
+		}
+	}
+}
+
+// View tells what there is to choose from.
+func (s *Subscription) View() View {
+	s.sourceMu.Lock()
+	defer s.sourceMu.Unlock()
+	v := View{Auto: s.wish.layer == "", Video: !s.wish.none}
+	now := time.Now()
+	for _, l := range slices.Backward(s.choices()) {
+		v.Layers = append(v.Layers, Layer{Label: l.label, Active: l.alive(now, l.track.dead)})
+	}
+	for _, o := range s.outlets {
+		if l := o.shows(); l != nil && o.kind == video {
+			v.Selected = l.label
+		}
+	}
+	return v
+}

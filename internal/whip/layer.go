@@ -1,0 +1,134 @@
+package whip
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"callboard/internal/live"
+	"callboard/internal/sfu"
+)
+
+// What a subscriber sees can be changed while it goes on, at an address beside its session. The address is announced by
+// a link of this relation in the answer that made the session (RFC 8288).
+const (
+	layerPath     = "/layer"
+	layerRelation = "urn:callboard:whep:ext:layer"
+	typeJSON      = "application/json"
+)
+
+// choice is the body of a PUT.
+type choice struct {
+	Layer *string `json:"layer"` // "auto", or a layer's name
+	Video *bool   `json:"video"`
+}
+
+// view is the answer to a GET.
+type view struct {
+	Layers   []shownLayer `json:"layers"`
+	Selected string       `json:"selected"`
+	Auto     bool         `json:"auto"`
+	Video    bool         `json:"video"`
+}
+
+type shownLayer struct {
+	Label  string `json:"label"`
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
+	Active bool   `json:"active"`
+}
+
+// serveLayer answers on the address of a subscription's choice of layers.
+func (e *Endpoint) serveLayer(w http.ResponseWriter, r *http.Request, id string) {
+	const methods = "GET, PUT, OPTIONS"
+	serve := e.choose
+	switch r.Method {
+	case http.MethodOptions:
+		preflight(w.Header(), r, methods)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	case http.MethodGet:
+		serve = e.view
+	case http.MethodPut:
+	default:
+		e.refuseMethod(w, r, methods)
+		return
+	}
+	media := e.session(w, r, id)
+	if media == nil {
+		return
+	}
+	err := e.recognise(r, media)
+	if err == nil && !media.Receives() {
+		err = errNoSession
+	}
+	if err == nil {
+		err = serve(w, r, media)
+	}
+	if err != nil {
+		e.fail(w, r, err)
+	}
+}
+
+func (e *Endpoint) view(w http.ResponseWriter, r *http.Request, media *live.Media) error {
+	v, err := media.View(r.Context())
+	if err != nil {
+		return explainChoice(err)
+	}
+	w.Header().Set("Content-Type", typeJSON)
+	w.Header().Set("Cache-Control", "no-store")
+	json.NewEncoder(w).Encode(show(v)) // a client that is gone needs no error
+	return nil
+}
+
+func show(v sfu.View) view {
+	out := view{Layers: []shownLayer{}, Selected: v.Selected, Auto: v.Auto, Video: v.Video}
+	for _, l := range v.Layers {
+		out.Layers = append(out.Layers, shownLayer(l))
+	}
+	return out
+}
+
+func (e *Endpoint) choose(w http.ResponseWriter, r *http.Request, media *live.Media) error {
+	body, err := read(w, r, typeJSON)
+	if err != nil {
+		return err
+	}
+	change, err := readChoice(body)
+	if err != nil {
+		return err
+	}
+	if err := media.Choose(r.Context(), change); err != nil {
+		return explainChoice(err)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// readChoice reads the body of a PUT.
+func readChoice(body string) (sfu.Change, error) {
+	var c choice
+	if err := json.Unmarshal([]byte(body), &c); err != nil {
+		return sfu.Change{}, &problem{status: http.StatusBadRequest, detail: `The body has to be like {"layer":"auto|hi|mid|low","video":true|false}`}
+	}
+	if c.Layer == nil && c.Video == nil {
+		return sfu.Change{}, &problem{status: http.StatusBadRequest, detail: "The body names neither a layer nor whether video is wanted"}
+	}
+	if c.Layer != nil && *c.Layer == "" {
+		return sfu.Change{}, &problem{status: http.StatusBadRequest, detail: "The layer has no name"}
+	}
+	if c.Layer != nil && *c.Layer == "auto" {
+		*c.Layer = ""
+	}
+	return sfu.Change(c), nil
+}
+
+func explainChoice(err error) error {
+	switch {
+	case errors.Is(err, sfu.ErrClosed):
+		return errNoSession
+	case errors.Is(err, sfu.ErrNoLayer):
+		return &problem{status: http.StatusConflict, detail: "There is no such layer; what is received stays as it is"}
+	}
+	return err
+}

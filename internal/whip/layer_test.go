@@ -1,0 +1,81 @@
+package whip_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"callboard/internal/live/livetest"
+	"callboard/internal/stage"
+	"callboard/internal/whip"
+)
+
+func TestWhatIsReceivedIsChosenAtTheLinkOfTheAnswer(t *testing.T) {
+	t.Parallel()
+	d := open(t, whip.Options{})
+	arn := d.Stage()
+	jwt, id := d.issue(arn)
+	viewer, _ := d.issue(arn, stage.Subscribe)
+	session, _ := d.publish(arn, jwt, id)
+	receiving := livetest.Subscriber(t)
+	offer := receiving.Offer()
+	var b answer
+	d.Await("the publication to be shown", func() bool {
+		b = d.post("/whip/subscribe/"+id, viewer, offer)
+		return b.StatusCode != http.StatusConflict
+	}, nil)
+	place, rest, _ := strings.Cut(strings.TrimPrefix(b.Header.Get("Link"), "<"), ">")
+	if place != b.Header.Get("Location")+"/layer" || rest != `; rel="urn:callboard:whep:ext:layer"` {
+		t.Fatalf("the link is %q", b.Header.Get("Link"))
+	}
+	receiving.Connect(b.body)
+	d.Await("packets", func() bool { return receiving.Packets() > 10 }, nil)
+
+	const json = "application/json"
+	want := func(video string) {
+		t.Helper()
+		a := d.do(request{method: "GET", path: place, jwt: viewer})
+		if got := strings.TrimSpace(a.body); got != `{"layers":[],"selected":"","auto":true,"video":`+video+`}` || a.Header.Get("Content-Type") != json {
+			t.Errorf("to see is %s %s", a.Header.Get("Content-Type"), got)
+		}
+	}
+	want("true")
+	for _, c := range []struct {
+		name string
+		request
+		status int
+	}{
+		{"nothing", request{jwt: viewer, contentType: json, body: `{}`}, 400},
+		{"a layer without a name", request{jwt: viewer, contentType: json, body: `{"layer":""}`}, 400},
+		{"something of another type", request{jwt: viewer, contentType: json, body: `{"layer":7}`}, 400},
+		{"something that is no JSON", request{jwt: viewer, contentType: json, body: `layer=hi`}, 400},
+		{"too much", request{jwt: viewer, contentType: json, body: `{"layer":"` + strings.Repeat("x", 70000) + `"}`}, 413},
+		{"in another media type", request{jwt: viewer, contentType: "text/plain", body: `{"layer":"auto"}`}, 415},
+		{"a layer that does not exist", request{jwt: viewer, contentType: json, body: `{"layer":"hi","video":false}`}, 409},
+		{"with somebody else's token", request{jwt: jwt, contentType: json, body: `{"video":false}`}, 403},
+		{"without a token", request{contentType: json, body: `{"video":false}`}, 401},
+		{"for a session that is not there", request{path: "/whip/sessions/none/layer", jwt: viewer, contentType: json, body: `{"video":false}`}, 404},
+		{"for a publication", request{path: session + "/layer", jwt: jwt, contentType: json, body: `{"video":false}`}, 404},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.method = "PUT"; c.path == "" {
+				c.path = place
+			}
+			wantProblem(t, d.do(c.request), c.status, map[int]string{401: stage.CodeTokenMalformed, 403: stage.CodeTokenNotAllowed}[c.status])
+		})
+	}
+	want("true")
+	for body, video := range map[string]string{`{"layer":"auto","video":false,"more":1}`: "false", `{"layer":"auto","video":true}`: "true"} {
+		a := d.do(request{method: "PUT", path: place, jwt: viewer, contentType: json, body: body})
+		if a.StatusCode != http.StatusNoContent || a.body != "" {
+			t.Errorf("%s: %s %s", body, a.Status, a.body)
+		}
+		want(video)
+	}
+	if a := d.do(request{method: "OPTIONS", path: place}); a.StatusCode != 204 || !strings.Contains(a.Header.Get("Access-Control-Allow-Methods"), "PUT") {
+		t.Errorf("a preflight: %s %v", a.Status, a.Header)
+	}
+	if a := d.do(request{method: "DELETE", path: place, jwt: viewer}); a.StatusCode != http.StatusMethodNotAllowed || a.Header.Get("Allow") != "GET, PUT, OPTIONS" {
+		t.Errorf("DELETE: %s, allowed is %s", a.Status, a.Header.Get("Allow"))
+	}
+}
