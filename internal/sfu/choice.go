@@ -82,8 +82,9 @@ func (s *Subscription) View() View {
 	defer s.sourceMu.Unlock()
 	v := View{Auto: s.wish.layer == "", Video: !s.wish.none}
 	now := time.Now()
-	for _, l := range slices.Backward(s.choices()) {
-		v.Layers = append(v.Layers, Layer{Label: l.label, Active: l.alive(now, l.track.dead)})
+	for i, l := range slices.Backward(s.choices()) {
+		width, height := s.src.picture(i)
+		v.Layers = append(v.Layers, Layer{Label: l.label, Width: width, Height: height, Active: l.alive(now, l.track.dead)})
 	}
 	for _, o := range s.outlets {
 		if l := o.shows(); l != nil && o.kind == video {

@@ -185,6 +185,17 @@ func (l *layer) read(s *StreamStats, elapsed time.Duration) {
 	m.bytes, m.frames = 0, 0
 }
 
+// picture is the size of what a video layer shows, as of the last reading; 0 while not known.
+func (p *Publication) picture(layer int) (width, height int) {
+	r := &p.reading
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := len(r.streams) - len(p.video.layers) + layer; i >= 0 && i < len(r.streams) {
+		return r.streams[i].Width, r.streams[i].Height // video comes last
+	}
+	return 0, 0
+}
+
 // weigh tells what the publication sent in a window.
 func (p *Publication) weigh(elapsed time.Duration) {
 	if p.notify.Load == nil {
