@@ -313,9 +313,9 @@ func (s *Subscription) hear(r *rtcp.ReceiverReport, now time.Time) {
 // Stats tells how the subscription fares.
 func (s *Subscription) Stats() SubscriptionStats {
 	s.sourceMu.Lock()
-	attached := s.src != nil
+	attached, audioOnly := s.src != nil, s.wish.none
 	s.sourceMu.Unlock()
-	return SubscriptionStats{PeerStats: s.stats(), Attached: attached, AudioOnly: s.audioOnly, Streams: s.reading.copy()}
+	return SubscriptionStats{PeerStats: s.stats(), Attached: attached, AudioOnly: audioOnly, Streams: s.reading.copy()}
 }
 
 // stats tells how the peer fares.
