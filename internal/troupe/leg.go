@@ -17,7 +17,7 @@ import (
 
 const (
 	maxWord    = 512 << 10 // bytes of one word; an offer has at most 64 KiB
-	askTimeout = 6 * time.Second
+	legTimeout = 6 * time.Second
 )
 
 // word is what two processes say to each other about one leg. The participant's
@@ -283,7 +283,7 @@ func (l *leg) ask(ctx context.Context, w word, kind string) (word, error) {
 	default:
 	}
 	l.say(w)
-	late := time.NewTimer(askTimeout)
+	late := time.NewTimer(legTimeout)
 	defer late.Stop()
 	for {
 		select {
