@@ -20,7 +20,7 @@ import (
 
 // TestSoakMediaStayFlat runs the program for as long as CALLBOARD_SOAK says, as TestSoakMemoryStaysFlat does, with people whose
 // networks are bad: they come and go, some vanish, they lose packets, change layers, mute, move to other addresses in mid-call, restart
-// ICE, and some have no UDP. All must receive pictures all the time. Besides memory and goroutines, file descriptors
+// ICE, and some have only TCP, or TURN. All must receive pictures all the time. Besides memory and goroutines, file descriptors
 // must stay where they were.
 func TestSoakMediaStayFlat(t *testing.T) {
 	length, err := time.ParseDuration(os.Getenv("CALLBOARD_SOAK"))
@@ -28,7 +28,7 @@ func TestSoakMediaStayFlat(t *testing.T) {
 		t.Skip("CALLBOARD_SOAK is not set to a duration such as 30m")
 	}
 	p := newBinary(t)
-	p.more = []string{"--media-tcp", freeAddress(t)}
+	p.more = []string{"--media-tcp", freeAddress(t), "--turn", freeAddress(t)}
 	p.start(t)
 	ctx, stop := context.WithTimeout(t.Context(), length)
 	defer stop()
@@ -83,8 +83,11 @@ func (s *mediaSoak) scene(t *testing.T, n int) {
 			return
 		}
 		defer g.Close(ctx)
-		if (n+i)%4 == 3 {
+		switch (n + i) % 8 {
+		case 3, 7:
 			g.OverTCP()
+		case 5:
+			g.OverTURN()
 		}
 		people = append(people, g)
 		s.joined.Add(1)

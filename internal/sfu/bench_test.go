@@ -4,7 +4,9 @@ package sfu
 
 import (
 	"fmt"
+	"net/netip"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -79,4 +81,29 @@ func BenchmarkMunge(b *testing.B) {
 		l.accept(in, epoch)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(outlets)), "ns/packet")
+}
+
+// BenchmarkStranger is what the reader of the socket spends on a packet of somebody unknown, with the tables of a busy server.
+func BenchmarkStranger(b *testing.B) {
+	p, l, _ := iceLink()
+	for i := range 2000 {
+		other := p.dial(theirs, "", func() {})
+		p.take(asks(other.current.local, theirs, true), netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1000), epoch)
+	}
+	for _, c := range []struct {
+		name  string
+		bytes []byte
+	}{
+		{"media", append([]byte{0x80, 96}, make([]byte, 1200)...)},
+		{"DTLS", append([]byte{22, 254, 253}, make([]byte, 1200)...)},
+		{"check of nobody", asks(credentials{"nobody", strings.Repeat("z", 32)}, theirs, true)},
+		{"forged check", asks(credentials{l.current.local.ufrag, strings.Repeat("z", 32)}, theirs, true)},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				p.take(c.bytes, abroad, epoch)
+			}
+		})
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -231,13 +232,18 @@ func TestWhoDoesNotKnowThePasswordIsNotAnswered(t *testing.T) {
 }
 
 func TestAStrangersPacketsCostNoMemory(t *testing.T) {
-	p, _, _ := iceLink()
+	p, l, _ := iceLink()
 	for _, b := range [][]byte{
 		append([]byte{0x80, 96}, make([]byte, 1000)...), append([]byte{22, 254, 253}, make([]byte, 1000)...),
 		asks(credentials{"nobody", strings.Repeat("z", 32)}, theirs, true),
+		asks(credentials{l.current.local.ufrag, strings.Repeat("z", 32)}, theirs, true), // has seen a check go by
 	} {
+		before := runtime.NumGoroutine()
 		if n := testing.AllocsPerRun(100, func() { p.take(b, abroad, epoch) }); n != 0 {
 			t.Error(n, "allocations")
+		}
+		if n := runtime.NumGoroutine(); n > before {
+			t.Error(n-before, "goroutines")
 		}
 	}
 }
