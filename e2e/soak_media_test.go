@@ -159,13 +159,13 @@ func (s *mediaSoak) disturb(ctx context.Context, call interface{ Restart(context
 // view watches in one layer after another, and through disturbances.
 func (s *mediaSoak) view(ctx context.Context, g *guest.Guest, publisher string, n int) error {
 	g.Lose(0.05)
-	for i, layer := range []string{"low", "hi", "auto"} {
+	for _, layer := range []string{"low", "hi", "auto"} {
 		sub, err := s.follow(ctx, g, publisher, "layer="+layer)
 		if err != nil {
 			return err
 		}
-		if i > 0 {
-			s.flips.Add(1)
+		if err := s.flip(ctx, sub); err != nil {
+			return err
 		}
 		if err := s.disturb(ctx, sub, g); err != nil {
 			return err
@@ -179,6 +179,24 @@ func (s *mediaSoak) view(ctx context.Context, g *guest.Guest, publisher string, 
 			return nil
 		}
 		if err := sub.Close(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flip goes through the layers, if there are any.
+func (s *mediaSoak) flip(ctx context.Context, sub *guest.Subscription) error {
+	for _, layer := range []string{"mid", "hi", "low", "auto"} {
+		err := sub.Choose(ctx, layer)
+		if r, ok := errors.AsType[*guest.Refusal](err); ok && r.Status == http.StatusConflict {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		s.flips.Add(1)
+		if err := sub.WaitFrames(ctx, 5); err != nil {
 			return err
 		}
 	}

@@ -128,6 +128,8 @@ func (c *call) request(ctx context.Context, method, endpoint string, body io.Rea
 	case method == http.MethodPatch:
 		r.Header.Set("Content-Type", "application/trickle-ice-sdpfrag")
 		r.Header.Set("If-Match", "*")
+	case method == http.MethodPut:
+		r.Header.Set("Content-Type", "application/json")
 	case body != nil:
 		r.Header.Set("Content-Type", "application/sdp")
 	}

@@ -1,9 +1,12 @@
 package guest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -166,4 +169,22 @@ func (s *Subscription) Close(ctx context.Context) error {
 	err := s.end(ctx)
 	s.loops.Wait()
 	return err
+}
+
+// Choose asks for a simulcast layer while the subscription goes on; "auto" leaves it to the server. A refusal is a
+// [*Refusal], 409 if there is no such layer.
+func (s *Subscription) Choose(ctx context.Context, layer string) error {
+	body, err := json.Marshal(map[string]string{"layer": layer})
+	if err != nil {
+		return err
+	}
+	resp, err := s.request(ctx, http.MethodPut, s.resource+"/layer", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		return refusal(resp)
+	}
+	return nil
 }
