@@ -30,6 +30,8 @@ type person struct {
 	home        string // the process that holds them, if it is another one
 	public      Person
 	publication *sfu.Publication // nil while not publishing, and for others' people
+	told        [2]bool          // audio muted, video stopped: by its own word
+	silent      [2]bool          // by the lack of packets
 	followers   map[*reception]struct{}
 	looker      *Attendance // who is told about changes; nil without a socket
 	gone        bool
@@ -163,7 +165,7 @@ func (c *cast) look() *Snapshot {
 func (p *person) publish(publication *sfu.Publication) {
 	c := p.cast
 	c.mu.Lock()
-	p.publication = publication
+	p.publication, p.silent = publication, [2]bool{}
 	p.public.Publishing = true
 	p.public.PublishEpoch++
 	c.publishing[p.public.ID] = p
@@ -176,8 +178,9 @@ func (p *person) publish(publication *sfu.Publication) {
 func (p *person) unpublish() {
 	c := p.cast
 	c.mu.Lock()
-	p.publication = nil
+	p.publication, p.silent = nil, [2]bool{}
 	p.public.Publishing = false
+	p.public.AudioMuted, p.public.VideoStopped = p.told[0], p.told[1]
 	delete(c.publishing, p.public.ID)
 	c.changed(p, true)
 	c.mu.Unlock()
@@ -188,11 +191,28 @@ func (p *person) mute(audio, video bool) {
 	c := p.cast
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	p.told = [2]bool{audio, video}
+	p.hush()
+}
+
+// silence notes of which kind no packets come from the publication that is shown.
+func (p *person) silence(publication *sfu.Publication, silent [2]bool) {
+	p.cast.mu.Lock()
+	defer p.cast.mu.Unlock()
+	if p.publication == publication {
+		p.silent = silent
+		p.hush()
+	}
+}
+
+// hush shows what is muted or has stopped, by word or in deed. The lock is held.
+func (p *person) hush() {
+	audio, video := p.told[0] || p.silent[0], p.told[1] || p.silent[1]
 	if p.public.AudioMuted == audio && p.public.VideoStopped == video {
 		return
 	}
 	p.public.AudioMuted, p.public.VideoStopped = audio, video
-	c.changed(p, c.shown(p))
+	p.cast.changed(p, p.cast.shown(p))
 }
 
 // source is what p publishes now, nil if nothing; gone when p has left for good.

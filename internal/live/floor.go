@@ -24,6 +24,8 @@ type Options struct {
 
 	// Quotas bound who publishes and subscribes at once; the others are not the floor's.
 	Quotas stage.Quotas
+	// AWS are the quotas of AWS: media that pass them are told of, and go on.
+	AWS stage.Quotas
 	// Demanded is told of every demand that these quotas may bound, from the
 	// goroutines of participants, so it must be quick. nil tells nobody.
 	Demanded func(stage.Demand)

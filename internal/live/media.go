@@ -30,6 +30,12 @@ type Media struct {
 	ended   bool
 	seated  bool // the quotas count it
 
+	bitrate int             // in the last window
+	passed  map[string]bool // quotas
+	timers  []*time.Timer   // that look after how long it lasts
+	silent  [2]bool         // audio, video: no packets come
+	fault   stage.ErrorCode // for which it was ended
+
 	publication *sfu.Publication // of a publication
 }
 
@@ -83,6 +89,8 @@ func (m *Media) notify() sfu.Notify {
 	return sfu.Notify{
 		Connected: func() { p.post(func() { p.connected(m, firstPause) }) },
 		Media:     func() { p.post(func() { p.flowing(m) }) },
+		Load:      func(l sfu.Load) { p.post(func() { p.weigh(m, l) }) },
+		Silent:    func(audio, video bool) { p.post(func() { p.fell(m, audio, video) }) },
 		Closed:    func(err error) { p.post(func() { p.closed(m, err) }) },
 	}
 }
@@ -163,6 +171,7 @@ func (p *participant) connected(m *Media, pause time.Duration) {
 func (p *participant) enliven(m *Media) {
 	m.alive = true
 	m.gauge().Add(1)
+	p.watchTime(m)
 	var surplus []*Media
 	for other := range p.media {
 		if other == m || other.target != m.target {
@@ -201,6 +210,7 @@ func (p *participant) flowing(m *Media) {
 	p.record(stage.Fact{Name: stage.PublishStarted, Protocol: stage.ProtocolWHIP})
 	m.started = true
 	p.self.publish(m.publication)
+	p.self.silence(m.publication, m.silent)
 }
 
 // closed: the peer ended by itself.
@@ -226,6 +236,7 @@ func (m *Media) end() {
 	if m.alive {
 		m.gauge().Add(-1)
 	}
+	m.unmeasure()
 	m.peer.Close()
 	delete(m.owner.media, m)
 	m.owner.vacate(m)

@@ -253,7 +253,13 @@ func (p *participant) settle(ended []*Media) {
 // departures are the facts that follow from the end of media: first what was
 // watched, then what was sent.
 func departures(ended []*Media) (facts []stage.Fact, unpublished bool) {
+	var fault stage.ErrorCode
 	for _, m := range ended {
+		if m.fault != "" && m.target == "" {
+			fault = m.fault
+		} else if m.fault != "" {
+			facts = append(facts, stage.Fact{Name: stage.SubscribeError, Remote: m.target, Error: m.fault})
+		}
 		switch {
 		case !m.started:
 		case m.target == "":
@@ -261,6 +267,9 @@ func departures(ended []*Media) (facts []stage.Fact, unpublished bool) {
 		default:
 			facts = append(facts, stage.Fact{Name: stage.SubscribeStopped, Remote: m.target})
 		}
+	}
+	if fault != "" {
+		facts = append(facts, stage.Fact{Name: stage.PublishError, Error: fault})
 	}
 	if unpublished {
 		facts = append(facts, stage.Fact{Name: stage.PublishStopped})

@@ -47,7 +47,7 @@ type book struct {
 }
 
 // crossing is a figure that is passed.
-type crossing struct{ quota, account, region, stage string }
+type crossing struct{ quota, account, region, stage, participant string }
 
 // maxCrossed bounds what is kept in mind of crossings, for regions are free
 // text. Beyond it they are counted and not logged.
@@ -57,7 +57,7 @@ const maxCrossed = 10_000
 // of AWS, and writes a line when the figure is passed.
 func (m *Meter) Demand(d stage.Demand) {
 	allowed := m.aws.Limit(d.Quota)
-	over := d.Refused() || allowed > 0 && int64(d.Had) >= allowed
+	over := d.Refused() || d.Over(allowed)
 	if !m.book.demand(d, over) {
 		return
 	}
@@ -72,12 +72,15 @@ func (m *Meter) Demand(d stage.Demand) {
 	if d.Stage.ID != "" {
 		attrs = append(attrs, slog.String("stage", d.Stage.String()))
 	}
+	if d.Participant != "" {
+		attrs = append(attrs, "participant", d.Participant)
+	}
 	m.log.Warn(text, attrs...)
 }
 
 // demand tells whether this is the first demand over the limit since there was one below it.
 func (b *book) demand(d stage.Demand, over bool) (first bool) {
-	c := crossing{d.Quota, d.Account, d.Region, d.Stage.ID}
+	c := crossing{d.Quota, d.Account, d.Region, d.Stage.ID, d.Participant}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !over {
@@ -89,6 +92,6 @@ func (b *book) demand(d stage.Demand, over bool) (first bool) {
 		return false
 	}
 	// The texts may be parts of a request that is long and soon forgotten.
-	b.crossed[crossing{d.Quota, strings.Clone(c.account), strings.Clone(c.region), strings.Clone(c.stage)}] = struct{}{}
+	b.crossed[crossing{d.Quota, strings.Clone(c.account), strings.Clone(c.region), strings.Clone(c.stage), strings.Clone(c.participant)}] = struct{}{}
 	return true
 }

@@ -44,9 +44,10 @@ func figures() []figure {
 		{"destinations-per-composition", "destinations of one composition", number, 2, false, later},
 		{"composition-duration", "how long a composition lasts", duration, int64(24 * time.Hour), false, later},
 		{"replications-per-participant", "stages that one participant is replicated to at once", number, 5, false, later},
-		{"media-duration", "how long one publishes or subscribes", duration, int64(24 * time.Hour), false, later},
-		{"publish-resolution", "lines of published video", lines, 720, false, later},
-		{"publish-bitrate", "bitrate of a publication", bitrate, 8_500_000, false, later},
+		{"media-duration", "how long one publishes or subscribes", duration, int64(24 * time.Hour), false, enforced},
+		{"publish-resolution", "lines of published video", lines, 720, false, enforced},
+		{"publish-bitrate", "bitrate of a publication", bitrate, 8_500_000, false, enforced},
+		{"b-frames", "pictures of published video that are sent out of order", refusal, 1, false, enforced},
 		{"download-bitrate", "bitrate of all that one participant receives", bitrate, 8_500_000, false, later},
 		{"tags-per-resource", "tags on one resource", number, 50, false, fixed},
 		{"tokens-per-create-stage", "tokens made by one CreateStage", number, 12, false, fixed},
@@ -71,10 +72,14 @@ const (
 	duration      // in nanoseconds
 	bitrate       // in bits per second
 	lines         // of a picture
+	refusal       // 1: there may be none
 )
 
-// none is the value that bounds nothing.
-const none = "none"
+// none is the value that bounds nothing, refused the one that allows nothing.
+const (
+	none    = "none"
+	refused = "refused"
+)
 
 // allowed finishes the sentence "it must be ...".
 func (u unit) allowed() string {
@@ -83,6 +88,8 @@ func (u unit) allowed() string {
 		return `a duration such as 24h or 90m, or none`
 	case bitrate:
 		return `a bitrate such as 8.5Mbps or 900kbps, or none`
+	case refusal:
+		return `refused, or none`
 	case lines:
 		return `a number of lines such as 720p, or none`
 	}
@@ -108,6 +115,8 @@ func (u unit) parse(s string) (value int64, ok bool) {
 		return int64(d), err == nil && d > 0
 	case bitrate:
 		return parseBitrate(s)
+	case refusal:
+		return 1, s == refused
 	case lines:
 		digits, p := strings.CutSuffix(s, "p")
 		value, ok = parseWhole(digits)
@@ -136,6 +145,8 @@ func (u unit) format(value int64) string {
 	switch {
 	case value == 0:
 		return none
+	case u == refusal:
+		return refused
 	case u == duration:
 		s := time.Duration(value).String()
 		if strings.HasSuffix(s, "m0s") {

@@ -1,6 +1,10 @@
 package quota
 
-import "callboard/internal/stage"
+import (
+	"time"
+
+	"callboard/internal/stage"
+)
 
 // Profile is how much a server allows each account in each region. [AWS],
 // [None] and [Load] make one.
@@ -84,5 +88,7 @@ func (p Profile) Quotas() stage.Quotas {
 		IngestConfigurations:  of("ingest-configurations"),
 		PublishersPerStage:    of("publishers-per-stage"), SubscribersPerStage: of("subscribers-per-stage"),
 		Publishers: of("publishers-per-region"), Subscriptions: of("subscriptions-per-region"),
+		PublishBitrate: of("publish-bitrate"), PublishLines: of("publish-resolution"), BFrames: of("b-frames"),
+		MediaDuration: time.Duration(p.limits["media-duration"]),
 	}
 }

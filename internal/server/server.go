@@ -198,7 +198,7 @@ func (s *Server) openFloor(ctx context.Context) error {
 	}
 	s.floor = live.Open(live.Options{
 		Register: s.register, Engine: s.engine, Log: s.log, Farewell: s.cfg.ShutdownMax / 2,
-		Quotas: s.quotas.Quotas(), Demanded: s.meter.Demand, Others: s.others(),
+		Quotas: s.quotas.Quotas(), AWS: quota.AWS().Quotas(), Demanded: s.meter.Demand, Others: s.others(),
 	})
 	s.service.UseFloor(s.floor)
 	if s.troupe != nil {

@@ -1,6 +1,9 @@
 package stage
 
-import "cmp"
+import (
+	"cmp"
+	"time"
+)
 
 // Quotas bound what an account may have in a region. Zero means no bound.
 type Quotas struct {
@@ -16,6 +19,12 @@ type Quotas struct {
 	SubscribersPerStage int
 	Publishers          int // on all stages
 	Subscriptions       int // on all stages: pairs of a publisher and who watches
+
+	// Of what one participant sends or receives.
+	PublishBitrate int           // bits per second of all layers and audio together
+	PublishLines   int           // of the short side of the video; the long side may have 16/9 of that
+	BFrames        int           // 1: the first one is too many
+	MediaDuration  time.Duration // of a publication or a subscription
 }
 
 // Demand is that one more was asked for of something that a quota may bound,
@@ -24,13 +33,22 @@ type Demand struct {
 	Quota   string // "stages", "public-keys", "publishers-per-stage", ...
 	Account string
 	Region  string
-	Stage   ARN // with the quotas per stage
+	Stage   ARN // with the quotas per stage, and of what somebody sends or receives
 	Had     int // how many there were; resources beyond Limit and 1,000 are not counted
 	Limit   int // what is enforced; 0 is nothing
+
+	Participant string // whose media were measured
+	Measured    bool   // Had is a measure, which may be as much as the limit; nothing is added to it
 }
 
 // Refused tells that the demand was over the limit that is enforced.
-func (d Demand) Refused() bool { return d.Limit > 0 && d.Had >= d.Limit }
+func (d Demand) Refused() bool { return d.Over(int64(d.Limit)) }
+
+// Over tells whether the demand is over a limit; nothing is over 0.
+func (d Demand) Over(limit int64) bool {
+	had := int64(d.Had)
+	return limit > 0 && (had > limit || had == limit && !d.Measured)
+}
 
 // manyResources is how far resources are counted when nothing is enforced. No
 // quota of AWS goes further, and counting must not take longer the more there are.

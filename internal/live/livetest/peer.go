@@ -20,6 +20,8 @@ type Peer struct {
 	audio   *webrtc.TrackLocalStaticSample
 	video   *webrtc.TrackLocalStaticSample
 	packets atomic.Int64
+	dark    atomic.Bool
+	picture atomic.Pointer[[]byte]
 	quit    chan struct{}
 
 	mu    sync.Mutex // no loop begins once Close waits for them
@@ -40,6 +42,7 @@ func (p *Peer) begin(loop func()) {
 // Publisher makes a peer that offers Opus and H.264 to send.
 func Publisher(t testing.TB) *Peer {
 	p := newPeer(t)
+	p.Show(picture)
 	p.audio = p.track(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, "audio")
 	p.video = p.track(webrtc.RTPCodecCapability{
 		MimeType:    webrtc.MimeTypeH264,
@@ -139,7 +142,9 @@ func (p *Peer) Play() {
 		defer tick.Stop()
 		for {
 			p.audio.WriteSample(media.Sample{Data: []byte{0xf8, 0xff, 0xfe}, Duration: 20 * time.Millisecond})
-			p.video.WriteSample(media.Sample{Data: picture, Duration: 20 * time.Millisecond})
+			if !p.dark.Load() {
+				p.video.WriteSample(media.Sample{Data: *p.picture.Load(), Duration: 20 * time.Millisecond})
+			}
 			select {
 			case <-tick.C:
 			case <-p.quit:
@@ -148,6 +153,12 @@ func (p *Peer) Play() {
 		}
 	})
 }
+
+// Darken stops the video, or has it go on.
+func (p *Peer) Darken(dark bool) { p.dark.Store(dark) }
+
+// Show has the video be these NAL units, each with its start code, over and over.
+func (p *Peer) Show(units []byte) { p.picture.Store(&units) }
 
 // picture is a key frame in shape: parameter sets and a slice.
 var picture = []byte("\x00\x00\x00\x01\x67\x42\xe0\x1f\xda\x02\x80\xf6\x80" +
