@@ -28,6 +28,7 @@ type port struct {
 	failed   atomic.Int64   // when a read failed last, in Unix nanoseconds
 	refused  *atomic.Uint64 // counts packets that the socket did not take
 	lent     lent           // batches
+	parts    chan *part     // of rounds, for those who help
 	transmit func(*batch)   // sends what is in a batch and empties it
 	once     sync.Once
 	closed   chan struct{}
@@ -60,7 +61,7 @@ func openPort(conn net.PacketConn, ips []net.IP, log *slog.Logger, t timing, ref
 	p := &port{
 		log: log, conn: conn, local: local, timing: t, refused: refused, closed: make(chan struct{}),
 		sessions: map[string]*session{}, addresses: map[netip.AddrPort]*link{}, claims: map[netip.AddrPort]*link{}, links: map[*link]struct{}{},
-		pipes: map[netip.AddrPort]*pipe{},
+		pipes: map[netip.AddrPort]*pipe{}, parts: make(chan *part),
 	}
 	var err error
 	if p.identity, err = newIdentity(); err != nil {
@@ -72,6 +73,9 @@ func openPort(conn net.PacketConn, ips []net.IP, log *slog.Logger, t timing, ref
 	read := p.open()
 	p.workers.Go(func() { p.run(read) })
 	p.workers.Go(p.tend)
+	for range crew() {
+		p.workers.Go(p.help)
+	}
 	return p, nil
 }
 
