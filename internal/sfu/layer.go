@@ -29,6 +29,7 @@ type layer struct {
 	taken     bool // a stream has been found for the layer
 	reception reception
 	meter     meter
+	next      uint16   // number of the packet after the newest
 	run       []packet // has come and is not delivered to all
 	round     round
 	tally     tally
@@ -63,6 +64,7 @@ func (l *layer) take(p *packet, size int) {
 	case renumbered:
 		l.deliver()
 		l.restart()
+		l.next = p.seq
 	}
 	if p.key = startsKeyFrame(l.track.codec.mime, p.payload); p.key {
 		l.begin(p)
@@ -70,7 +72,10 @@ func (l *layer) take(p *packet, size int) {
 	l.clock.tick(p.ts, p.at)
 	if !p.key && l.welcome.Load() {
 		l.deliver()
-		l.greet(p)
+		l.greet(p.seq, p.at)
+	}
+	if int16(p.seq-l.next) >= 0 || l.heard.Load() == 0 {
+		l.next = p.seq + 1
 	}
 	l.run = append(l.run, *p)
 	if before := l.heard.Swap(p.at.UnixNano()); p.at.UnixNano()-before > int64(l.track.dead) {
@@ -99,21 +104,28 @@ func (l *layer) begin(p *packet) {
 	}
 }
 
+// meet greets those who have come while no packet did: they need not wait for one.
+func (l *layer) meet() {
+	if l.welcome.Load() && len(l.run) == 0 {
+		l.greet(l.next, time.Now())
+	}
+}
+
 // maxReplay bounds what is sent to a newcomer at once, in packets.
 const maxReplay = videoHistory / 2
 
 // greet lets waiting outlets begin. When the last key frame is so young that the publisher must not be asked
-// for another yet, those who have shown nothing so far get what came since; the others get the next one.
-func (l *layer) greet(p *packet) {
+// for another yet, those who have shown nothing so far get what came since, up to next; the others get the next key frame.
+func (l *layer) greet(next uint16, now time.Time) {
 	l.welcome.Store(false)
-	run := p.seq - l.key.seq
-	fresh := !l.key.at.IsZero() && p.at.Sub(l.key.at) < keyFrameInterval && run < maxReplay
+	run := next - l.key.seq
+	fresh := !l.key.at.IsZero() && now.Sub(l.key.at) < keyFrameInterval && run < maxReplay
 	asked := false
 	for _, o := range *l.listeners.Load() {
 		switch {
 		case !o.waits(l):
-		case fresh && o.join(l, &l.key, p.at):
-			l.replay(o, run, p.at)
+		case fresh && o.join(l, &l.key, now):
+			l.replay(o, run, now)
 		case !asked:
 			asked = true
 			l.ask()

@@ -207,6 +207,9 @@ func (p *Publication) rtcp(b []byte, a arrival) {
 func (p *Publication) deliver() error {
 	b := p.engine.port.batch()
 	defer b.release()
+	for _, l := range p.layers {
+		l.meet()
+	}
 	for pulled := 0; ; {
 		more := false
 		for _, l := range p.layers {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pion/srtp/v3"
 )
@@ -53,5 +54,30 @@ func TestManyListenersAreServedByAllWhoAreIdle(t *testing.T) {
 	}
 	if sent != packets*listeners {
 		t.Errorf("%d packets were sent, not %d", sent, packets*listeners)
+	}
+}
+
+func TestANewcomerDoesNotWaitForTheNextPacket(t *testing.T) {
+	l, outlets := benchLayer(t, 1)
+	in := benchPacket(t, 100)
+	for seq := range byte(3) {
+		in[3] = seq
+		l.accept(in, time.Now())
+		in[12] = 0x41
+	}
+	late := newOutlet(&section{kind: video, codec: l.track.codec, ssrc: 8}, wish{most: topRank}, &counters{}, func() {})
+	late.out.link = outlets[0].out.link
+	asked := 0
+	l.track.changed = func() { asked++ }
+	l.track.add(late, time.Now())
+	if asked == 0 {
+		t.Error("the publication was not told")
+	}
+	l.meet()
+	if late.packets != 3 {
+		t.Errorf("the newcomer got %d packets, not 3", late.packets)
+	}
+	if outlets[0].packets != 3 {
+		t.Errorf("who was there got %d packets, not 3", outlets[0].packets)
 	}
 }

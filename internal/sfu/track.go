@@ -105,6 +105,9 @@ func (t *track) review(now time.Time) {
 	for _, l := range waiting { // only now: what comes from now on reaches the outlets
 		l.welcome.Store(true)
 	}
+	if len(waiting) > 0 {
+		t.changed()
+	}
 }
 
 // relist tells each layer whom to serve. t.mu is held.
