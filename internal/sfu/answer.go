@@ -13,13 +13,12 @@ import (
 const absSendTime = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 
 // readExtensions lists the header extensions of a publisher that we make use of. To
-// subscribers none is sent, so none is agreed on.
+// subscribers transport-wide numbers are sent and nothing else.
 func readExtensions(desc *sdp.SessionDescription, m *sdp.MediaDescription, k kind, d direction) []extension {
-	if d == receiving {
-		return nil
-	}
 	useful := []string{sdp.SDESMidURI, sdp.TransportCCURI, absSendTime, sdp.AudioLevelURI}
-	if k == video {
+	if d == receiving {
+		useful = []string{sdp.TransportCCURI}
+	} else if k == video {
 		useful = []string{sdp.SDESMidURI, sdp.SDESRTPStreamIDURI, sdp.SDESRepairRTPStreamIDURI, sdp.TransportCCURI, absSendTime}
 	}
 	var found []extension
@@ -56,6 +55,28 @@ func (o *offer) settleExtensions() {
 			return known && other != e.uri || e.uri == absSendTime && transport
 		})
 	}
+}
+
+// settleNumbering decides whether what is sent in a section has transport-wide numbers. They need reports about them, and
+// retransmissions in a stream of their own: where the same packet has to be sent again, it cannot have another number.
+func (s *section) settleNumbering() {
+	again := s.codec.rtx == 0 && slices.Contains(s.codec.feedback, "nack")
+	if again || len(s.extensions) == 0 || !slices.Contains(s.codec.feedback, transportCC) {
+		s.extensions = nil
+		s.codec.without(transportCC)
+		return
+	}
+	s.codec.without(remb)
+}
+
+// numbering is the id of the header extension for transport-wide numbers; 0 without them.
+func (s *section) numbering() uint8 {
+	for _, x := range s.extensions {
+		if x.uri == sdp.TransportCCURI {
+			return uint8(x.id)
+		}
+	}
+	return 0
 }
 
 // extensions are the numbers of those that we read.

@@ -3,6 +3,7 @@ package sfu
 import (
 	"iter"
 	"sync"
+	"time"
 )
 
 // batch gathers sealed packets for one go at the socket. What is added for one address in a row goes as one train:
@@ -13,7 +14,8 @@ type batch struct {
 	bytes  []byte
 	used   int
 	trains []train
-	piped  bool // some trains go over TCP
+	piped  bool      // some trains go over TCP
+	at     time.Time // see time
 	native nativeBatch
 }
 
@@ -84,9 +86,15 @@ func (b *batch) add(s *stream, payloadType uint8, p *packet, seq uint16, ts uint
 	if to == nil || b.used+rtpHeader+len(payload)+overhead > len(b.bytes) {
 		return false
 	}
+	if s.ledger != nil {
+		s.number = s.ledger.next()
+	}
 	n := s.seal(b.bytes[b.used:], payloadType, p.marker, seq, ts, payload)
 	if n == 0 {
 		return false
+	}
+	if s.ledger != nil {
+		s.ledger.note(s.number, n, b.time())
 	}
 	b.couple(to, n)
 	b.used += n
@@ -106,8 +114,17 @@ func (b *batch) couple(to *address, n int) {
 	b.trains = append(b.trains, train{to: to, start: b.used, end: b.used + n, size: n, count: 1})
 }
 
+// time is when what is added is sent, nearly.
+func (b *batch) time() time.Time {
+	if b.at.IsZero() {
+		b.at = time.Now()
+	}
+	return b.at
+}
+
 // flush sends all.
 func (b *batch) flush() {
+	b.at = time.Time{}
 	if b.piped {
 		b.pipe()
 	}

@@ -23,6 +23,7 @@ type View struct {
 	Selected string  // the label of what is sent; "" without simulcast, and while nothing is sent
 	Auto     bool    // the choice is the engine's
 	Video    bool    // is wanted
+	Paused   bool    // it is wanted, but the way to the subscriber has no room for it
 }
 
 // Layer is one simulcast layer of a publication.
@@ -42,6 +43,9 @@ func (s *Subscription) Choose(c Change) error {
 		return ErrClosed
 	}
 	w := s.wish
+	if c.Layer != nil && *c.Layer == "" && w.layer != "" {
+		s.allowed = max(0, slices.Index(s.choices(), s.shows())) // it goes on from there
+	}
 	if c.Layer != nil {
 		if w.layer = *c.Layer; w.layer != "" && find(s.choices(), w.layer) == nil {
 			return ErrNoLayer
@@ -62,9 +66,33 @@ func (s *Subscription) choices() []*layer {
 	return s.src.video.layers
 }
 
+// shows is the video layer that is sent; nil when none is.
+func (s *Subscription) shows() *layer {
+	for _, o := range s.outlets {
+		if o.kind == video {
+			return o.shows()
+		}
+	}
+	return nil
+}
+
+// effective is the wish for video with what is allowed. s.sourceMu is held.
+func (s *Subscription) effective() wish {
+	w := s.wish
+	if w.layer != "" {
+		return w
+	}
+	w.none = w.none || s.allowed < 0
+	if w.most = topRank; s.src != nil && s.src.video != nil && s.allowed >= 0 && s.allowed < len(s.src.video.layers) {
+		w.most = s.src.video.layers[s.allowed].rank
+	}
+	return w
+}
+
 // turn makes w the wish for video. s.sourceMu is held.
 func (s *Subscription) turn(w wish) {
 	s.wish = w
+	w = s.effective()
 	for _, o := range s.outlets {
 		switch {
 		case o.kind != video:
@@ -86,10 +114,55 @@ func (s *Subscription) View() View {
 		width, height := s.src.picture(i)
 		v.Layers = append(v.Layers, Layer{Label: l.label, Width: width, Height: height, Active: l.alive(now, l.track.dead)})
 	}
+	if l := s.shows(); l != nil {
+		v.Selected = l.label
+	}
+	v.Paused = v.Auto && v.Video && s.allowed < 0
+	return v
+}
+
+// track takes a report of what has arrived.
+func (s *Subscription) track(b []byte) {
+	var a arrivals
+	if s.tracking.ledger != nil && a.parse(b) {
+		s.tracking.take(&a, &s.adaptation.estimate)
+		s.reports = true
+	}
+}
+
+// adapt does what the reports suggest, and tells how long until there is more to do.
+func (s *Subscription) adapt(now time.Time) time.Duration {
+	a := &s.adaptation
+	if !s.reports && a.probe.began.IsZero() {
+		return time.Hour
+	}
+	s.reports = false
+	s.sourceMu.Lock()
+	defer s.sourceMu.Unlock()
+	a.index = s.allowed
+	if s.wish.layer != "" || s.wish.none || s.src == nil {
+		a.rest(now)
+		return time.Hour
+	}
+	a.step(now, s.src.supply())
+	if a.index != s.allowed {
+		s.allowed = a.index
+		s.turn(s.wish)
+	}
+	if a.probe.began.IsZero() {
+		return time.Hour
+	}
+	s.pad(a.owes(now))
+	return probeTick
+}
+
+// pad sends n bytes of padding.
+func (s *Subscription) pad(n int) {
+	b := s.engine.port.batch()
+	defer b.release()
 	for _, o := range s.outlets {
-		if l := o.shows(); l != nil && o.kind == video {
-			v.Selected = l.label
+		if o.kind == video && o.rtx.ledger != nil {
+			o.pad(n, b)
 		}
 	}
-	return v
 }

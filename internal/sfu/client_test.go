@@ -148,7 +148,10 @@ func newClient(t testing.TB, codecs ...webrtc.RTPCodecParameters) *client {
 	return newClientWith(t, webrtc.SettingEngine{}, codecs)
 }
 
-func newClientWith(t testing.TB, s webrtc.SettingEngine, codecs []webrtc.RTPCodecParameters) *client {
+// configure is what a client can do besides: webrtc.ConfigureTWCCSender, for example.
+type configure = func(*webrtc.MediaEngine, *interceptor.Registry) error
+
+func newClientWith(t testing.TB, s webrtc.SettingEngine, codecs []webrtc.RTPCodecParameters, more ...configure) *client {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -158,14 +161,14 @@ func newClientWith(t testing.TB, s webrtc.SettingEngine, codecs []webrtc.RTPCode
 	udp := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: w, Logger: logs{discard}.NewLogger("")})
 	s.SetICEUDPMux(udp)
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	c := newClientOver(t, s, webrtc.Configuration{}, codecs)
+	c := newClientOver(t, s, webrtc.Configuration{}, codecs, more...)
 	c.wire = w
 	t.Cleanup(func() { _ = c.GracefulClose(); _ = udp.Close() })
 	return c
 }
 
 // newClientOver makes a client whose way to the engine is in s and o.
-func newClientOver(t testing.TB, s webrtc.SettingEngine, o webrtc.Configuration, codecs []webrtc.RTPCodecParameters) *client {
+func newClientOver(t testing.TB, s webrtc.SettingEngine, o webrtc.Configuration, codecs []webrtc.RTPCodecParameters, more ...configure) *client {
 	t.Helper()
 	s.LoggerFactory = logs{discard}
 	s.SetIncludeLoopbackCandidate(true)
@@ -184,6 +187,9 @@ func newClientOver(t testing.TB, s webrtc.SettingEngine, o webrtc.Configuration,
 	must(t, webrtc.ConfigureSimulcastExtensionHeaders(m))
 	r := &interceptor.Registry{}
 	must(t, webrtc.ConfigureTWCCHeaderExtensionSender(m, r))
+	for _, c := range more {
+		must(t, c(m, r))
+	}
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithSettingEngine(s), webrtc.WithInterceptorRegistry(r))
 	pc, err := api.NewPeerConnection(o)
 	must(t, err)

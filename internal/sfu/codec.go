@@ -50,8 +50,17 @@ var known = map[string]codec{
 }
 
 // wantedFeedback lists the feedback we understand as a receiver and as a sender.
-// TWCC is ours only when we receive: nothing we send carries its sequence number.
-var wantedFeedback = []string{"nack", "nack pli", "ccm fir", "transport-cc"}
+var wantedFeedback = []string{"nack", "nack pli", "ccm fir", transportCC, remb}
+
+const (
+	transportCC = "transport-cc"
+	remb        = "goog-remb"
+)
+
+// without leaves a kind of feedback out.
+func (c *codec) without(feedback string) {
+	c.feedback = slices.DeleteFunc(c.feedback, func(f string) bool { return f == feedback })
+}
 
 // readCodecs lists the formats of a media section that we know, in the order of the offer.
 func readCodecs(m *sdp.MediaDescription) []codec {

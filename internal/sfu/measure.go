@@ -185,6 +185,22 @@ func (l *layer) read(s *StreamStats, elapsed time.Duration) {
 	m.bytes, m.frames = 0, 0
 }
 
+// supply is what is sent at present, as of the last reading.
+func (p *Publication) supply() (s supply) {
+	r := &p.reading
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.streams {
+		if rate := r.streams[i].Bitrate; p.layers[i].track.kind == audio {
+			s.audio += rate
+		} else {
+			s.layers[s.count] = rate
+			s.count++
+		}
+	}
+	return s
+}
+
 // picture is the size of what a video layer shows, as of the last reading; 0 while not known.
 func (p *Publication) picture(layer int) (width, height int) {
 	r := &p.reading

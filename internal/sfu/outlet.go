@@ -210,6 +210,25 @@ func (o *outlet) resend(out uint16, b *batch, scratch []byte) {
 	}
 }
 
+// padding is the payload of a packet that is nothing but padding (RFC 3550, section 5.1): as much as there can be.
+var padding = func() (b [255]byte) {
+	b[254] = 255
+	return b
+}()
+
+// pad sends n bytes that mean nothing, in the stream of retransmissions.
+func (o *outlet) pad(n int, b *batch) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.rtx.padding = true
+	for ; n > 0; n -= rtpHeader + extensionSize + len(padding) + gcmTag {
+		b.room(1, len(padding))
+		b.add(&o.rtx, o.codec.rtx, &packet{}, o.rtxSeq, o.munger.outTS, padding[:])
+		o.rtxSeq++
+	}
+	o.rtx.padding = false
+}
+
 // report makes the sender report that lets the receiver align audio and video (RFC 3550,
 // section 6.4.1); nil while nothing is shown.
 func (o *outlet) report(now time.Time) *rtcp.SenderReport {

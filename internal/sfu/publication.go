@@ -84,6 +84,7 @@ func (o *offer) settlePublisher() error {
 		} else if s.codec, ok = chooseVideo(s.offered); !ok {
 			return refuse(NoVideoCodec, "video needs H.264 with packetization-mode=1, or VP8")
 		}
+		s.codec.without(remb)
 	}
 	o.settleExtensions()
 	return nil

@@ -329,6 +329,9 @@ func TestForwardingDoesNotAllocate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := openEngine(t, Options{}).port
 			l, outlets := benchLayerOn(t, p, 100, to, profile)
+			for _, o := range outlets[:50] {
+				o.out.ledger, o.out.extension = newLedger(epoch), 3
+			}
 			b := benchPacket(t, 1000)
 			seq := uint16(0)
 			frame := func() {

@@ -26,7 +26,7 @@ type keys struct {
 
 const (
 	gcmTag      = 16
-	overhead    = 32 // of SRTP at most, in bytes
+	overhead    = 32 // of SRTP and a header extension at most, in bytes
 	rtpHeader   = 12
 	replayRange = 128 // packets that may be late
 )
@@ -102,6 +102,11 @@ type stream struct {
 	sent  sent
 	nonce [12]byte
 	plain []byte // for ciphers that are not GCM
+
+	ledger    *ledger // of the peer; nil where packets have no transport-wide numbers
+	extension uint8   // id of the header extension for them
+	number    uint16  // of the next packet
+	padding   bool    // the next packet is nothing else
 }
 
 // seal writes an RTP packet to b, which has room for it, and returns its length; 0 when it cannot be sent
@@ -119,11 +124,19 @@ func (s *stream) seal(b []byte, payloadType uint8, marker bool, seq uint16, ts u
 	binary.BigEndian.PutUint16(b[2:], seq)
 	binary.BigEndian.PutUint32(b[4:], ts)
 	binary.BigEndian.PutUint32(b[8:], s.ssrc)
-	n := 0
+	head, n := rtpHeader, 0
+	if s.padding {
+		b[0] |= 0x20
+	}
+	if s.ledger != nil {
+		b[0] |= 0x10
+		writeNumber(b[head:], s.extension, s.number)
+		head += extensionSize
+	}
 	if k.aead != nil {
-		n = s.sealGCM(k, b, index, payload)
+		n = s.sealGCM(k, b, head, index, payload)
 	} else {
-		n = s.sealOther(k, b, payload)
+		n = s.sealOther(k, b, head, payload)
 	}
 	if n == 0 || !s.sent.admit(index, b[:n]) {
 		return 0
@@ -131,7 +144,7 @@ func (s *stream) seal(b []byte, payloadType uint8, marker bool, seq uint16, ts u
 	return n
 }
 
-func (s *stream) sealGCM(k *keys, b []byte, index int64, payload []byte) int {
+func (s *stream) sealGCM(k *keys, b []byte, head int, index int64, payload []byte) int {
 	s.nonce = [12]byte{}
 	binary.BigEndian.PutUint32(s.nonce[2:], s.ssrc)
 	binary.BigEndian.PutUint32(s.nonce[6:], uint32(index>>16))
@@ -139,12 +152,12 @@ func (s *stream) sealGCM(k *keys, b []byte, index int64, payload []byte) int {
 	for i := range s.nonce {
 		s.nonce[i] ^= k.salt[i]
 	}
-	k.aead.Seal(b[rtpHeader:rtpHeader], s.nonce[:], payload, b[:rtpHeader])
-	return rtpHeader + len(payload) + gcmTag
+	k.aead.Seal(b[head:head], s.nonce[:], payload, b[:head])
+	return head + len(payload) + gcmTag
 }
 
-func (s *stream) sealOther(k *keys, b, payload []byte) int {
-	s.plain = append(append(s.plain[:0], b[:rtpHeader]...), payload...)
+func (s *stream) sealOther(k *keys, b []byte, head int, payload []byte) int {
+	s.plain = append(append(s.plain[:0], b[:head]...), payload...)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	sealed, err := k.out.EncryptRTP(b, s.plain, nil)

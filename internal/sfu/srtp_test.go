@@ -55,6 +55,37 @@ func TestWhatIsSealedCanBeOpened(t *testing.T) {
 	}
 }
 
+func TestATransportWideNumberIsSealedWithThePacket(t *testing.T) {
+	t.Parallel()
+	for name, profile := range profiles {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := nowhere(func(*batch) {})
+			s := &stream{link: benchLink(t, p, home, profile), ssrc: 7, ledger: newLedger(epoch), extension: 5, padding: true}
+			theirs, b := opener(t, profile), newBatch(p)
+			for n := range uint16(3) {
+				at := b.used
+				if !b.add(s, 96, &packet{}, n, 1, padding[:]) {
+					t.Fatal("not sealed")
+				}
+				var out rtp.Packet
+				plain, err := theirs.DecryptRTP(nil, b.bytes[at:b.used], nil)
+				must(t, err)
+				must(t, out.Unmarshal(plain))
+				if got := out.GetExtension(5); !bytes.Equal(got, []byte{0, byte(n + 1)}) || len(out.Payload) != 0 || out.PaddingSize != 255 {
+					t.Errorf("packet %d: %v, %+v", n, got, out.Header)
+				}
+				if e, ok := s.ledger.came(n + 1); !ok || e.size != b.used-at {
+					t.Errorf("packet %d is in the ledger with %+v", n, e)
+				}
+				if _, again := s.ledger.came(n + 1); again {
+					t.Error("came twice")
+				}
+			}
+		})
+	}
+}
+
 // The same index under the same key must never protect anything else (RFC 7714, section 8.1).
 func TestAPacketThatIsSentAgainIsTheSameToTheByte(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"context"
+	"encoding/binary"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -30,8 +31,13 @@ type Subscription struct {
 	scratch  []byte
 	reading  reading
 
+	tracking   tracking // owned by the peer's goroutine, like the next two
+	adaptation adaptation
+	reports    bool // of what has arrived have come since the last look
+
 	sourceMu sync.Mutex
 	wish     wish // of video
+	allowed  int  // the highest layer, from the lowest, where none is named; below 0 video waits
 	live     bool // connected and not closed
 	started  bool // with live: outlets may listen
 	ended    bool
@@ -56,15 +62,16 @@ func (e *Engine) Subscribe(ctx context.Context, offer string, src *Publication, 
 	o.stream = opts.StreamID
 	s := &Subscription{src: src, wish: wish{layer: opts.Layer, none: opts.AudioOnly}}
 	if opts.Highest {
-		s.wish.most = topRank
+		s.allowed = topRank
 	}
 	for i := range o.sections {
 		w := wish{}
 		if o.sections[i].kind == video {
-			w = s.wish
+			w = s.effective()
 		}
 		s.outlets = append(s.outlets, newOutlet(&o.sections[i], w, &e.counters, s.flowing))
 	}
+	s.number(o)
 	answer, err := e.connect(ctx, o, n, s, &s.Peer)
 	if err != nil {
 		return nil, "", err
@@ -74,6 +81,23 @@ func (e *Engine) Subscribe(ctx context.Context, offer string, src *Publication, 
 	}
 	go s.run()
 	return s, answer, nil
+}
+
+// number gives what is sent transport-wide numbers where that is agreed on.
+func (s *Subscription) number(o *offer) {
+	for i := range o.sections {
+		id := o.sections[i].numbering()
+		if id == 0 {
+			continue
+		}
+		if s.tracking.ledger == nil {
+			s.tracking.ledger = newLedger(time.Now())
+		}
+		for _, out := range []*stream{&s.outlets[i].out, &s.outlets[i].rtx} {
+			out.ledger, out.extension = s.tracking.ledger, id
+		}
+		s.adaptation.pads = s.adaptation.pads || s.outlets[i].rtx.ssrc != 0
+	}
 }
 
 // settleSubscriber chooses the formats in which the publication is to be sent.
@@ -95,6 +119,7 @@ func (o *offer) settleSubscriber(src *Publication) error {
 				return refuse(NoVideoCodec, "video needs H.264 with packetization-mode=1, or VP8")
 			}
 		}
+		s.settleNumbering()
 	}
 	o.number()
 	return nil
@@ -182,6 +207,11 @@ func (s *Subscription) Attach(src *Publication) error {
 	}
 	s.unlisten()
 	s.src = src
+	for _, o := range s.outlets {
+		if o.kind == video {
+			o.wish = s.effective()
+		}
+	}
 	s.listen()
 	return nil
 }
@@ -208,10 +238,11 @@ func (s *Subscription) Detach() {
 
 const reportInterval = time.Second
 
-// look sends sender reports once a second.
+// look adapts what is sent to the way, and sends sender reports once a second.
 func (s *Subscription) look(now time.Time) time.Duration {
+	next := s.adapt(now)
 	if wait := s.reported.Add(reportInterval).Sub(now); wait > 0 {
-		return wait
+		return min(wait, next)
 	}
 	s.reported = now
 	s.measure(now)
@@ -222,7 +253,7 @@ func (s *Subscription) look(now time.Time) time.Duration {
 			}
 		}
 	}
-	return reportInterval
+	return min(reportInterval, next)
 }
 
 // rtp throws away what a subscriber has no reason to send.
@@ -232,12 +263,34 @@ func (s *Subscription) deliver() error { return nil }
 
 // rtcp serves the subscriber's feedback.
 func (s *Subscription) rtcp(b []byte, a arrival) {
+	for len(b) >= 4 {
+		size := 4 * (int(binary.BigEndian.Uint16(b[2:])) + 1)
+		if size > len(b) {
+			return
+		}
+		s.take(b[:size], a)
+		b = b[size:]
+	}
+}
+
+// take serves one packet of a report, which may have several. Reports of what has arrived come often, so they are read without
+// taking memory for it.
+func (s *Subscription) take(b []byte, a arrival) {
+	if b[1] == byte(rtcp.TypeTransportSpecificFeedback) && b[0]&0x1f == arrivalReport {
+		s.track(b)
+		return
+	}
 	packets, err := rtcp.Unmarshal(b)
 	if err != nil {
 		return
 	}
 	for _, p := range packets {
 		switch p := p.(type) {
+		case *rtcp.ReceiverEstimatedMaximumBitrate:
+			if s.tracking.ledger == nil {
+				s.adaptation.estimate.told(float64(p.Bitrate))
+				s.reports = true
+			}
 		case *rtcp.ReceiverReport:
 			s.hear(p, a.at)
 		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest, *rtcp.TransportLayerNack:

@@ -63,7 +63,7 @@ func TestASubscriptionAcrossProcessesEndsWithItsParticipant(t *testing.T) {
 	if again, text := a.do(http.MethodPut, place+"/layer", viewerToken, json, `{"layer":"auto","video":false}`); again.StatusCode != http.StatusNoContent {
 		t.Errorf("choosing: %s %s", again.Status, text)
 	}
-	if again, text := a.do(http.MethodGet, place+"/layer", viewerToken, "", ""); again.StatusCode != http.StatusOK || strings.TrimSpace(text) != `{"layers":[],"selected":"","auto":true,"video":false}` {
+	if again, text := a.do(http.MethodGet, place+"/layer", viewerToken, "", ""); again.StatusCode != http.StatusOK || strings.TrimSpace(text) != `{"layers":[],"selected":"","auto":true,"video":false,"paused":false}` {
 		t.Errorf("what there is to choose from: %s %s", again.Status, text)
 	}
 	if again, text := a.do(http.MethodDelete, place, viewerToken, "", ""); again.StatusCode != http.StatusOK {

@@ -29,6 +29,7 @@ type view struct {
 	Selected string       `json:"selected"`
 	Auto     bool         `json:"auto"`
 	Video    bool         `json:"video"`
+	Paused   bool         `json:"paused"`
 }
 
 type shownLayer struct {
@@ -82,7 +83,7 @@ func (e *Endpoint) view(w http.ResponseWriter, r *http.Request, media *live.Medi
 }
 
 func show(v sfu.View) view {
-	out := view{Layers: []shownLayer{}, Selected: v.Selected, Auto: v.Auto, Video: v.Video}
+	out := view{Layers: []shownLayer{}, Selected: v.Selected, Auto: v.Auto, Video: v.Video, Paused: v.Paused}
 	for _, l := range v.Layers {
 		out.Layers = append(out.Layers, shownLayer(l))
 	}

@@ -35,7 +35,7 @@ func TestWhatIsReceivedIsChosenAtTheLinkOfTheAnswer(t *testing.T) {
 	want := func(video string) {
 		t.Helper()
 		a := d.do(request{method: "GET", path: place, jwt: viewer})
-		if got := strings.TrimSpace(a.body); got != `{"layers":[],"selected":"","auto":true,"video":`+video+`}` || a.Header.Get("Content-Type") != json {
+		if got := strings.TrimSpace(a.body); got != `{"layers":[],"selected":"","auto":true,"video":`+video+`,"paused":false}` || a.Header.Get("Content-Type") != json {
 			t.Errorf("to see is %s %s", a.Header.Get("Content-Type"), got)
 		}
 	}
