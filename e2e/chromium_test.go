@@ -100,6 +100,7 @@ type flow struct {
 	WidthsSent                         map[string]int
 	Codec, FMTP, AudioCodec            string
 	SRTPCipher, DTLSCipher, TLSVersion string
+	Way                                string // type and protocol of the browser's candidate
 }
 
 func (tab *tab) flow(t *testing.T, name string) flow {

@@ -7,9 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ivsrealtime"
-
 	"callboard/internal/guest"
 	"callboard/internal/server"
 )
@@ -32,7 +29,7 @@ func TestMediaFindTheirWay(t *testing.T) {
 			camera, err := ann.Publish(deadline(t, patience), guest.H264)
 			must(t, err)
 			watching := []*guest.Subscription{b.subscribe(t, bob, ann), b.subscribe(t, eve, ann)}
-			before := b.history(t, arn, ann, bob, eve)
+			before := histories(t, b, arn, ann, bob, eve)
 			seen := func() {
 				t.Helper()
 				for _, s := range watching {
@@ -49,27 +46,19 @@ func TestMediaFindTheirWay(t *testing.T) {
 			must(t, eve.Move())
 			must(t, watching[1].Restart(deadline(t, patience)))
 			seen()
-			equal(t, "events", b.history(t, arn, ann, bob, eve), before)
+			equal(t, "events", histories(t, b, arn, ann, bob, eve), before)
 		})
 	}
 }
 
-// history is everything that has happened to some people.
-func (b *board) history(t *testing.T, arn string, people ...*guest.Guest) string {
+// histories are everything that has happened to some people.
+func histories(t *testing.T, b *board, arn string, people ...*guest.Guest) (all [][]string) {
 	t.Helper()
-	sessions, err := b.ListStageSessions(t.Context(), &sdk.ListStageSessionsInput{StageArn: &arn})
-	must(t, err)
-	var all []string
+	session := b.session(t, arn)
 	for _, g := range people {
-		out, err := b.ListParticipantEvents(t.Context(), &sdk.ListParticipantEventsInput{
-			StageArn: &arn, SessionId: sessions.StageSessions[0].SessionId, ParticipantId: aws.String(g.ID()),
-		})
-		must(t, err)
-		for _, e := range out.Events {
-			all = append(all, g.UserID()+" "+string(e.Name))
-		}
+		all = append(all, history(t, b, arn, session, g.ID()))
 	}
-	return strings.Join(all, "\n")
+	return all
 }
 
 // subscribe subscribes as soon as there is something to subscribe to.
@@ -104,4 +93,31 @@ func TestTURNServersAreToldToWhoMayUseThem(t *testing.T) {
 	equal(t, "links with a token", links(http.Header{"Authorization": {"Bearer " + token}}), 2)
 	equal(t, "links with a wrong token", links(http.Header{"Authorization": {"Bearer " + token + "x"}}), 0)
 	equal(t, "links in a preflight", links(http.Header{"Access-Control-Request-Method": {"POST"}, "Origin": {"https://example.com"}}), 0)
+}
+
+// Browsers find their way without UDP by themselves, and by TURN with what the answer tells them.
+func TestBrowsersFindTheirWay(t *testing.T) {
+	b := newBoard(t, func(c *server.Config) { c.TURN = "127.0.0.1:0" })
+	origin := pages(t)
+	for _, way := range []string{"tcp", "turn"} {
+		t.Run(way, func(t *testing.T) {
+			arn := b.stage(t)
+			token := b.token(t, arn, "sender")
+			sender, viewer := newTab(t, origin), newTab(t, origin)
+			for _, tab := range []*tab{sender, viewer} {
+				do[any](t, tab, "participant.way = %s", way)
+			}
+			do[any](t, sender, "participant.join(%s)", *token.Token)
+			do[any](t, sender, "participant.publish(false)")
+			do[any](t, viewer, "participant.join(%s)", *b.token(t, arn, "viewer").Token)
+			do[any](t, viewer, "participant.sees(%s, (p) => p.isPublishing)", *token.ParticipantId)
+			do[any](t, viewer, "participant.subscribe(%s, '')", *token.ParticipantId)
+			for name, f := range map[string]flow{"publisher": sender.flow(t, "publish"), "subscriber": viewer.plays(t, *token.ParticipantId)} {
+				t.Logf("%s: %s", name, f.Way)
+				if way == "turn" && !strings.HasPrefix(f.Way, "relay ") || way == "tcp" && !strings.HasSuffix(f.Way, " tcp") {
+					t.Errorf("the %s goes %s", name, f.Way)
+				}
+			}
+		})
+	}
 }

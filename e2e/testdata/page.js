@@ -6,6 +6,7 @@
 const participant = {
   token: "", claims: null, socket: null, state: null, states: 0,
   watchers: new Set(), calls: new Map(), widths: {},
+  way: "", // media go over "tcp" or "turn" alone, "" for whatever works
 };
 
 const failed = (what) => { throw new Error(what); };
@@ -65,6 +66,11 @@ const headers = (more) => ({
   "x-stages-options": btoa('{"cap":["sau"]}'), ...more,
 });
 
+// iceServers are those that the answer names (RFC 9725, section 4.6).
+const iceServers = (answer) =>
+  [...(answer.headers.get("Link") ?? "").matchAll(/<(turns?:[^>]+)>; rel="ice-server"; username="([^"]*)"; credential="([^"]*)"/g)]
+    .map(([, urls, username, credential]) => ({ urls, username, credential }));
+
 // call offers without candidates, as the IVS clients do, and resolves when the connection is up.
 const call = async (name, pc, path, more) => {
   const connected = new Promise((resolve, reject) => {
@@ -73,14 +79,18 @@ const call = async (name, pc, path, more) => {
       if (pc.connectionState === "failed") reject(new Error(`${name}: the connection failed`));
     };
   });
-  await pc.setLocalDescription();
-  const offer = pc.localDescription.sdp.split("\r\n").filter((line) => !line.startsWith("a=candidate:")).join("\r\n");
+  const local = await pc.createOffer();
+  const offer = local.sdp.split("\r\n").filter((line) => !line.startsWith("a=candidate:")).join("\r\n");
   const url = `${participant.claims.whip_url}/${path}`;
   const answer = await fetch(url, { method: "POST", headers: headers(more), body: offer });
   if (answer.status !== 201) failed(`${name}: ${answer.status} ${await answer.text()}`);
   const resource = new URL(answer.headers.get("Location"), url).href;
   if (!answer.headers.get("ETag")) failed(`${name}: no ETag that a page may read`);
-  await pc.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+  if (participant.way === "turn") pc.setConfiguration({ ...pc.getConfiguration(), iceTransportPolicy: "relay", iceServers: iceServers(answer) });
+  await pc.setLocalDescription(local); // not earlier, so that the servers of the answer are used
+  let sdp = await answer.text();
+  if (participant.way === "tcp") sdp = sdp.split("\r\n").filter((line) => !/^a=candidate:\S+ \d+ udp /.test(line)).join("\r\n");
+  await pc.setRemoteDescription({ type: "answer", sdp });
   await connected;
   participant.calls.set(name, { pc, resource });
 };
@@ -143,8 +153,11 @@ participant.stats = async (name) => {
   const audio = find("inbound-rtp", (s) => s.kind === "audio") ?? find("outbound-rtp", (s) => s.kind === "audio");
   const codec = (stream) => report.find((s) => s.id === stream?.codecId);
   const transport = find("transport");
+  const pair = report.find((s) => s.id === transport?.selectedCandidatePairId);
+  const near = report.find((s) => s.id === pair?.localCandidateId);
   const element = document.getElementById(name);
   return {
+    way: near ? `${near.candidateType} ${near.protocol}` : "",
     framesDecoded: video?.framesDecoded ?? 0,
     framesSent: report.filter((s) => s.type === "outbound-rtp" && s.kind === "video").map((s) => s.framesSent ?? 0),
     widthsSent: Object.fromEntries(report.filter((s) => s.type === "outbound-rtp" && s.rid).map((s) => [s.rid, s.frameWidth ?? 0])),
