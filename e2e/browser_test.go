@@ -132,21 +132,35 @@ func TestABrowsersThreeLayersAreReceivedOneAtATime(t *testing.T) {
 	if f.Widths[0] > full/4 {
 		t.Errorf("without a wish the first picture is %d wide, the lowest layer %d", f.Widths[0], full/4)
 	}
-	t.Logf("widths without a wish: %v; %s, SRTP %s", f.Widths, f.Codec, f.SRTPCipher)
+	shows := func(layer string) {
+		t.Helper()
+		eventually(t, time.Minute, func() string {
+			// A browser that is short of processor or bandwidth makes its layers smaller, or pauses the highest: then the next one
+			// below is forwarded.
+			sent := sender.flow(t, "publish").WidthsSent
+			want := sent["low"]
+			if layer != "low" {
+				want = max(sent["hi"], sent["mid"], sent["low"])
+			}
+			if f := viewer.flow(t, id); f.Width != want || want == 0 {
+				return fmt.Sprintf("layer %s of %v should arrive: %+v; %v", layer, sent, f, do[any](t, viewer, "participant.choices(%s)", id))
+			}
+			return ""
+		})
+	}
+	shows("the best") // there is room for it
+	t.Logf("widths without a wish: %v; %s, SRTP %s", viewer.flow(t, id).Widths, f.Codec, f.SRTPCipher)
+	for _, layer := range []string{"low", "hi", "low", "auto"} {
+		equal(t, "status of a choice", do[int](t, viewer, "participant.choose(%s, %s)", id, map[string]string{"layer": layer}), 204)
+		shows(layer)
+	}
+	equal(t, "status of a choice that there is not", do[int](t, viewer, "participant.choose(%s, %s)", id, map[string]string{"layer": "ultra"}), 409)
+	t.Logf("widths with choices: %v; in the end %v", viewer.flow(t, id).Widths, do[any](t, viewer, "participant.choices(%s)", id))
 	do[any](t, viewer, "participant.stop(%s)", id)
 
 	for _, layer := range []string{"low", "hi"} {
 		do[any](t, viewer, "participant.subscribe(%s, %s)", id, "?layer="+layer)
-		eventually(t, time.Minute, func() string {
-			// A browser that is short of processor or bandwidth makes its layers smaller.
-			sent := sender.flow(t, "publish").WidthsSent
-			// While it pauses the highest, the next one below is forwarded.
-			f := viewer.flow(t, id)
-			if layer == "low" && f.Width != sent["low"] || layer == "hi" && f.Width <= sent["low"] || f.Width == 0 {
-				return fmt.Sprintf("layer %s of %v should arrive: %+v", layer, sent, f)
-			}
-			return ""
-		})
+		shows(layer)
 		do[any](t, viewer, "participant.stop(%s)", id)
 	}
 }

@@ -92,7 +92,8 @@ const call = async (name, pc, path, more) => {
   if (participant.way === "tcp") sdp = sdp.split("\r\n").filter((line) => !/^a=candidate:\S+ \d+ udp /.test(line)).join("\r\n");
   await pc.setRemoteDescription({ type: "answer", sdp });
   await connected;
-  participant.calls.set(name, { pc, resource });
+  const link = answer.headers.get("Link")?.match(/<([^>]*)>; rel="urn:callboard:whep:ext:layer"/)?.[1];
+  participant.calls.set(name, { pc, resource, layer: link && new URL(link, url).href });
 };
 
 const encodings = [
@@ -135,6 +136,19 @@ participant.subscribe = async (id, query) => {
   video.play();
 };
 
+// choose changes what is received from somebody, and resolves with the status.
+participant.choose = async (id, choice) => {
+  const headers = { "Authorization": `Bearer ${participant.token}`, "Content-Type": "application/json" };
+  const answer = await fetch(participant.calls.get(id).layer, { method: "PUT", headers, body: JSON.stringify(choice) });
+  return answer.status;
+};
+
+// choices tells what there is to choose from.
+participant.choices = async (id) => {
+  const answer = await fetch(participant.calls.get(id).layer, { headers: { "Authorization": `Bearer ${participant.token}` } });
+  return answer.json();
+};
+
 // stop ends a publication or a subscription.
 participant.stop = async (name) => {
   const { pc, resource } = participant.calls.get(name);
@@ -160,7 +174,7 @@ participant.stats = async (name) => {
     way: near ? `${near.candidateType} ${near.protocol}` : "",
     framesDecoded: video?.framesDecoded ?? 0,
     framesSent: report.filter((s) => s.type === "outbound-rtp" && s.kind === "video").map((s) => s.framesSent ?? 0),
-    widthsSent: Object.fromEntries(report.filter((s) => s.type === "outbound-rtp" && s.rid).map((s) => [s.rid, s.frameWidth ?? 0])),
+    widthsSent: Object.fromEntries(report.filter((s) => s.type === "outbound-rtp" && s.rid).map((s) => [s.rid, s.framesPerSecond ? s.frameWidth : 0])),
     audioPackets: audio?.packetsReceived ?? audio?.packetsSent ?? 0,
     width: element?.videoWidth ?? 0,
     widths: participant.widths[name] ?? [],
