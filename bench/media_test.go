@@ -91,8 +91,10 @@ func (c *conference) gather(b *testing.B, each int) {
 	for i := range total {
 		<-tick.C
 		g.Go(func() {
-			url, token := c.venue.whep(i%len(c.publishers), i/len(c.publishers))
-			v, err := watch(c.ears, step, url, token)
+			v, err := newViewer(c.ears, step)
+			if err == nil {
+				err = c.venue.watch(v, i%len(c.publishers), i/len(c.publishers))
+			}
 			if err != nil {
 				b.Error(err)
 				return

@@ -14,8 +14,7 @@ import (
 	"testing"
 )
 
-// peers are other media servers that speak WHIP and WHEP, each as it comes but for what has it use loopback alone, and
-// for its log. CALLBOARD_BENCH_PEERS names those to be measured in the same run, as PEER, found on the PATH, or
+// peers are other media servers, each as it comes but for what has it use loopback alone, and for its log. CALLBOARD_BENCH_PEERS names those to be measured in the same run, as PEER, found on the PATH, or
 // PEER=PROGRAM; or other=PID of a process that runs already, whose addresses are in CALLBOARD_BENCH_WHIP and
 // CALLBOARD_BENCH_WHEP, in which {p} stands for the publisher's number, and the token for both in CALLBOARD_BENCH_TOKEN.
 func peers(b *testing.B) map[string]host {
@@ -28,6 +27,8 @@ func peers(b *testing.B) map[string]host {
 			all[name] = mediamtx(program)
 		case "broadcast-box":
 			all[name] = broadcastBox(program)
+		case "livekit":
+			all[name] = livekit(program)
 		case "other":
 			pid, err := strconv.Atoi(program)
 			must(b, err)

@@ -24,6 +24,15 @@ type venue struct {
 	pid  int
 	whip func(publisher int) (url, token string)
 	whep func(publisher, viewer int) (url, token string)
+	join func(v *viewer, publisher, n int) error // in place of WHEP, if not nil
+}
+
+// watch has the n-th viewer join.
+func (v *venue) watch(w *viewer, publisher, n int) error {
+	if v.join != nil {
+		return v.join(w, publisher, n)
+	}
+	return w.watch(v.whep(publisher, n))
 }
 
 // host starts a venue, which ends with the benchmark. There will be so many publishers, and viewers of each.

@@ -18,6 +18,7 @@ type viewer struct {
 	ear    *ear
 	tracks atomic.Int32
 	whole  chan struct{} // all tracks have begun
+	leave  func()        // may be nil
 
 	mu    sync.Mutex
 	lags  []time.Duration
@@ -35,8 +36,8 @@ const tracks = 2
 // measuring is set while what arrives counts.
 var measuring atomic.Bool
 
-// watch joins. Its WebRTC sees one in step packets of each stream.
-func watch(e *ears, step int, url, token string) (*viewer, error) {
+// newViewer makes a viewer whose WebRTC sees one in step packets of each stream.
+func newViewer(e *ears, step int) (*viewer, error) {
 	o, err := e.ear(step)
 	if err != nil {
 		return nil, err
@@ -58,12 +59,17 @@ func watch(e *ears, step int, url, token string) (*viewer, error) {
 			v.see(p)
 		}
 	})
+	return v, nil
+}
+
+// watch joins by WHEP.
+func (v *viewer) watch(url, token string) error {
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
 		if _, err := v.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return v, v.join(url, token)
+	return v.join(url, token)
 }
 
 // see takes a sampled packet.
@@ -111,6 +117,9 @@ func (v *viewer) report() {
 }
 
 func (v *viewer) close(e *ears) {
+	if v.leave != nil {
+		v.leave()
+	}
 	v.hangUp()
 	e.forget(v.ear)
 }

@@ -37,6 +37,7 @@ func TestTwoBrowsersSeeAndHearEachOther(t *testing.T) {
 	for i, tab := range tabs {
 		f := tab.plays(t, *tokens[1-i].ParticipantId)
 		equal(t, "codecs", []string{f.Codec, f.AudioCodec}, []string{"video/H264", "audio/opus"})
+		equal(t, "SRTP cipher, chosen by the server", f.SRTPCipher, "SRTP_AEAD_AES_128_GCM")
 		t.Logf("received: %s (%s), %s; SRTP %s, DTLS %s %s; %d pixels wide", f.Codec, f.FMTP, f.AudioCodec, f.SRTPCipher, f.TLSVersion, f.DTLSCipher, f.Width)
 	}
 	session := b.session(t, arn)
