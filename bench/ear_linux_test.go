@@ -12,6 +12,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/pion/interceptor/pkg/twcc"
 	"golang.org/x/sys/unix"
 )
 
@@ -41,6 +42,7 @@ type ear struct {
 	mu      sync.Mutex
 	streams []*heard
 	first   int64 // when the first media came, in Unix nanoseconds
+	diary   *twcc.Recorder
 }
 
 // datagram is one for WebRTC.
@@ -106,6 +108,9 @@ func (e *ears) ear(step int) (*ear, error) {
 	a := name.(*unix.SockaddrInet4)
 	o := &ear{fd: fd, local: &net.UDPAddr{IP: a.Addr[:], Port: a.Port}, in: make(chan datagram, 256), closed: make(chan struct{}), step: uint32(step)}
 	o.open.Store(true)
+	if tellsArrivals {
+		o.diary = twcc.NewRecorder(1)
+	}
 	e.mu.Lock()
 	e.all[int32(fd)] = o
 	e.mu.Unlock()
@@ -212,6 +217,11 @@ func (o *ear) count(b []byte, at int64) bool {
 	}
 	h := o.stream(binary.BigEndian.Uint32(b[8:]))
 	h.last = binary.BigEndian.Uint16(b[2:])
+	if o.diary != nil {
+		if number, ok := transportNumber(b); ok {
+			o.diary.Record(h.ssrc, number, at/1000)
+		}
+	}
 	if padding := b[0]&0x20 != 0; padding {
 		return o.open.Load() // a probe, of no use to anybody
 	}
@@ -227,6 +237,27 @@ func (o *ear) count(b []byte, at int64) bool {
 		h.next++
 	}
 	return pass
+}
+
+// transportNumber is a packet's number for congestion control: no other header extension of two bytes has been agreed on.
+func transportNumber(b []byte) (uint16, bool) {
+	at := 12 + 4*int(b[0]&0x0f)
+	if b[0]&0x10 == 0 || len(b) < at+4 || binary.BigEndian.Uint16(b[at:]) != 0xbede {
+		return 0, false
+	}
+	end := min(at+4+4*int(binary.BigEndian.Uint16(b[at+2:])), len(b))
+	for at += 4; at+2 < end; {
+		size := int(b[at]&0x0f) + 1
+		switch {
+		case b[at] == 0:
+			at++
+			continue
+		case size == 2:
+			return binary.BigEndian.Uint16(b[at+1:]), true
+		}
+		at += 1 + size
+	}
+	return 0, false
 }
 
 func (o *ear) stream(ssrc uint32) *heard {

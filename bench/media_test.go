@@ -161,11 +161,14 @@ func (c *conference) judge(b *testing.B) {
 	b.ReportMetric(float64(late), "late")
 }
 
-// report has each viewer report once a second.
+// tellsArrivals has viewers agree on transport-wide congestion control, and report for it ten times a second.
+var tellsArrivals = os.Getenv("CALLBOARD_BENCH_TRANSPORT_CC") != ""
+
+// report has each viewer report once a second, and tell of arrivals as often as browsers do.
 func (c *conference) report(stop chan struct{}) {
 	tick := time.NewTicker(time.Second / 50)
 	defer tick.Stop()
-	for i := 0; ; {
+	for i, beat := 0, 0; ; {
 		select {
 		case <-stop:
 			return
@@ -175,6 +178,10 @@ func (c *conference) report(stop chan struct{}) {
 			c.viewers[i%len(c.viewers)].report()
 			i++
 		}
+		for n := beat % 5; n < len(c.viewers); n += 5 {
+			c.viewers[n].tell()
+		}
+		beat++
 	}
 }
 

@@ -116,6 +116,19 @@ func (v *viewer) report() {
 	_ = v.WriteRTCP([]rtcp.Packet{r})
 }
 
+// tell says when packets came, for congestion control.
+func (v *viewer) tell() {
+	v.ear.mu.Lock()
+	var diary []rtcp.Packet
+	if v.ear.diary != nil && v.ear.diary.PacketsHeld() > 0 {
+		diary = v.ear.diary.BuildFeedbackPacket()
+	}
+	v.ear.mu.Unlock()
+	if len(diary) > 0 {
+		_ = v.WriteRTCP(diary)
+	}
+}
+
 func (v *viewer) close(e *ears) {
 	if v.leave != nil {
 		v.leave()
