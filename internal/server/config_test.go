@@ -129,6 +129,7 @@ func TestSettingsThatDoNotFitTogetherAreRefused(t *testing.T) {
 		{"dev beyond loopback", map[string]string{"dev": "true", "listen": "10.0.0.1:80"}, "loopback"},
 		{"dev with media beyond loopback", map[string]string{"dev": "true", "media": ":7481"}, "loopback"},
 		{"dev with media over TCP beyond loopback", map[string]string{"dev": "true", "media-tcp": ":7481"}, "media-tcp"},
+		{"dev with TURN beyond loopback", map[string]string{"dev": "true", "turn": ":3478"}, "turn"},
 		{"dev beyond loopback, which a container may", map[string]string{"dev": "true", "listen": ":80"}, "dev-network"},
 		{"dev-network without dev", map[string]string{"dev-network": "true"}, "needs dev"},
 		{"rand-seed without dev", map[string]string{"rand-seed": "1", "data": "memory:"}, "needs dev"},

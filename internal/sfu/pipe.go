@@ -112,22 +112,27 @@ func (c *pipe) run() {
 		_ = t.SetWriteBuffer(pipeBacklog)
 	}
 	_ = c.conn.SetReadDeadline(time.Now().Add(strangerSpan))
-	r := bufio.NewReaderSize(c.conn, 4*receiveMTU)
-	for read, err := 0, error(nil); err == nil; {
-		var b []byte
-		if b, err = frame(r); err != nil {
-			break
-		}
-		c.take(b, time.Now())
-		if _, err = r.Discard(len(b)); err == nil && !c.owned {
-			if read += 2 + len(b); !c.own() && read >= strangerBytes {
-				break
-			}
-		}
-	}
+	c.read(bufio.NewReaderSize(c.conn, 4*receiveMTU))
 	_ = c.conn.Close()
 	close(c.gone)
 	c.depart()
+}
+
+// read takes what comes until the connection ends, or a stranger has said too much.
+func (c *pipe) read(r *bufio.Reader) {
+	for strange := 0; strange < strangerBytes; {
+		b, err := frame(r)
+		if err != nil {
+			return
+		}
+		c.take(b, time.Now())
+		if _, err = r.Discard(len(b)); err != nil {
+			return
+		}
+		if !c.owned && !c.own() {
+			strange += 2 + len(b)
+		}
+	}
 }
 
 // frame reads the next packet (RFC 4571). It is to be discarded once it has been used.
