@@ -53,7 +53,7 @@ subscribe over WebRTC; "who is there" is answered to any AWS CLI or SDK.`,
 	addGroup(root, "To begin with:", demoCommand(), serveCommand(), envCommand(), healthCommand(), versionCommand())
 	addGroup(root, "The roll of a stage:", lsCommand(), watchCommand())
 	addGroup(root, "Questions about a session:", participantsCommand(), countCommand(), attendanceCommand(), concurrencyCommand(), exportCommand())
-	addGroup(root, "Media of a stage:", mediaCommand())
+	addGroup(root, "Media of a stage:", mediaCommand(), explainCommand())
 	addGroup(root, "What a server lets in and tells:", keysCommand(), policyCommand(), quotasCommand(), webhooksCommand())
 	addGroup(root, "What a server remembers:", eraseCommand(), migrateCommand(), verifyCommand())
 	root.SetArgs(args)

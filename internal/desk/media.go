@@ -95,7 +95,7 @@ func (d *Desk) getMedia(ctx context.Context, c *call, in *getMediaInput) (*media
 	if err != nil {
 		return nil, err
 	}
-	out := &media{StageARN: arn.String(), Time: time.Now().UTC(), Complete: m.Missing == nil, Missing: m.Missing, Participants: []participantMedia{}}
+	out := &media{StageARN: arn.String(), Time: m.At.UTC(), Complete: m.Missing == nil, Missing: m.Missing, Participants: []participantMedia{}}
 	for i := range m.Participants {
 		out.Participants = append(out.Participants, toParticipantMedia(&m.Participants[i]))
 	}

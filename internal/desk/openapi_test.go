@@ -61,14 +61,20 @@ type example struct {
 // examples are by the names of the routes. A route without one is asked with the
 // stage and the session of the test and the first value there is of what it requires.
 var examples = map[string]example{
-	"CreateWebhook":    {body: `{"url":"https://example.com/hook"}`},
-	"GetWebhook":       {setUp: hooked},
-	"UpdateWebhook":    {setUp: hooked, body: `{"rotateSecret":true}`},
-	"DeleteWebhook":    {setUp: hooked},
-	"RedeliverWebhook": {setUp: hooked, body: `{"deadLetters":true}`},
-	"ListDeadLetters":  {setUp: hooked},
-	"EraseUser":        {body: `{"userId":"bob"}`},
+	"CreateWebhook":        {body: `{"url":"https://example.com/hook"}`},
+	"GetWebhook":           {setUp: hooked},
+	"UpdateWebhook":        {setUp: hooked, body: `{"rotateSecret":true}`},
+	"DeleteWebhook":        {setUp: hooked},
+	"RedeliverWebhook":     {setUp: hooked, body: `{"deadLetters":true}`},
+	"ListDeadLetters":      {setUp: hooked},
+	"EraseUser":            {body: `{"userId":"bob"}`},
+	"ExplainToken":         {body: `{"token":"no.such.token"}`},
+	"GetExplanation":       {setUp: somebody},
+	"GetParticipantStages": {setUp: somebody},
 }
+
+// somebody names a participant.
+func somebody(_ *world, x *example) { x.words["participant"] = "xZ3kQ9wPq1Lm" }
 
 // hooked makes the webhook that a route is about.
 func hooked(w *world, x *example) {

@@ -13,6 +13,7 @@ func table() []route {
 		attendanceRoutes(),
 		countRoutes(),
 		mediaRoutes(),
+		explainRoutes(),
 		exportRoutes(),
 	)
 }

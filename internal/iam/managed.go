@@ -20,7 +20,7 @@ var managed = map[string]struct{ about, document string }{
       "Sid": "Read",
       "Effect": "Allow",
       "Action": ["ivs:Get*", "ivs:List*", "callboard:Get*", "callboard:Watch*",
-        "callboard:QueryParticipants", "callboard:CountParticipants", "callboard:ExportSession"],
+        "callboard:QueryParticipants", "callboard:CountParticipants", "callboard:ExportSession", "callboard:ExplainToken"],
       "Resource": "*"
     }
   ]

@@ -15,7 +15,7 @@ const lookLimit = 2 * time.Second
 func (f *Floor) Inspect(ctx context.Context, arn stage.ARN, participantID string) (stage.Media, error) {
 	here := func(k key) bool { return k.stage == arn && (participantID == "" || k.id == participantID) }
 	found := f.examine(ctx, here)
-	var m stage.Media
+	m := stage.Media{At: time.Now()}
 	for _, p := range found {
 		m.Participants = append(m.Participants, p)
 	}

@@ -11,6 +11,7 @@ import (
 // Media is what the participants of a stage send and receive at a moment, as the
 // processes that carry it have measured it.
 type Media struct {
+	At           time.Time          // by the clock that measured
 	Participants []ParticipantMedia // by id
 	Missing      []string           // processes that did not answer: what they know is not here
 }

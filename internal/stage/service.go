@@ -64,6 +64,7 @@ type Service struct {
 	*lottery
 	store     Store
 	floor     Floor
+	register  *Register // judges tokens that are to be explained
 	endpoints Endpoints
 	linger    time.Duration
 	quotas    Quotas
@@ -112,6 +113,7 @@ func Open(ctx context.Context, o Options) (*Service, *Register, error) {
 		lottery: s.lottery, store: o.Store, linger: o.Linger, serverKey: &key.PublicKey, known: s.known, now: o.Now,
 		lease: cmp.Or(o.Lease, DefaultLease),
 	}
+	s.register = r
 	return s, r, nil
 }
 
