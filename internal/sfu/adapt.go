@@ -14,8 +14,10 @@ type adaptation struct {
 	since  time.Time     // the last change, or failed try
 	pause  time.Duration // from then to the next try
 	raised bool          // the last change was upwards, and has not proved itself yet
-	tight  time.Time     // since when not even the lowest has room; zero if it has
-	probe  probe
+	// forgive is until when a jam is the last probe's.
+	forgive time.Time
+	tight   time.Time // since when not even the lowest has room; zero if it has
+	probe   probe
 }
 
 // probe is padding that is sent to find out whether there is room for more.
@@ -25,19 +27,21 @@ type probe struct {
 }
 
 const (
-	firstPause = time.Second
-	jamPause   = 4 * time.Second  // after a jam; doubled with every try that ends in one
-	maxPause   = 60 * time.Second // at most
-	darkPause  = 10 * time.Second // at most while there is no video
-	proved     = 20 * time.Second // a layer that has been shown for so long has room
-	tightTime  = 2500 * time.Millisecond
-	probeGrows = time.Second
-	probeTime  = 3 * time.Second
-	probeTick  = 15 * time.Millisecond
-	probeOwed  = 50 * time.Millisecond // padding for a longer time is not sent at once
-	probeMost  = 8_500_000             // bits a second
-	probeRoom  = 1.15                  // of what the next layer needs is sent
-	enoughRoom = 1.05                  // of it has to arrive
+	firstPause  = time.Second
+	jamPause    = 4 * time.Second  // after a jam; doubled with every try that ends in one
+	maxPause    = 60 * time.Second // at most
+	darkPause   = 10 * time.Second // at most while there is no video
+	proved      = 20 * time.Second // a layer that has been shown for so long has room
+	tightTime   = 2500 * time.Millisecond
+	forgiveness = time.Second
+	hopeless    = 0.6 // of what the lowest layer needs: no use in waiting
+	probeGrows  = time.Second
+	probeTime   = 3 * time.Second
+	probeTick   = 15 * time.Millisecond
+	probeOwed   = 50 * time.Millisecond // padding for a longer time is not sent at once
+	probeMost   = 8_500_000             // bits a second
+	probeRoom   = 1.15                  // of what the next layer needs is sent
+	enoughRoom  = 1.05                  // of it has to arrive
 )
 
 // supply is what a publication sends at present, in bits a second.
@@ -101,13 +105,19 @@ func (a *adaptation) step(now time.Time, s supply) {
 
 // yield makes room in a jam.
 func (a *adaptation) yield(now time.Time, s *supply, current int) {
-	tried := a.raised || !a.probe.began.IsZero()
-	if a.pause = max(a.pause, jamPause); tried {
-		a.pause = min(2*a.pause, maxPause)
+	if a.pause = max(a.pause, jamPause); !a.probe.began.IsZero() {
+		a.fail(now, current) // without the padding there is room for what was there before
+		a.forgive = now.Add(forgiveness)
+		return
 	}
-	a.raised, a.probe, a.since = false, probe{}, now
+	if now.Before(a.forgive) {
+		return
+	}
+	if a.raised {
+		a.fail(now, current)
+	}
+	a.raised, a.since = false, now
 	if current < 0 {
-		a.pause = min(a.pause, darkPause)
 		return
 	}
 	for i := current; i >= 0; i-- {
@@ -120,7 +130,7 @@ func (a *adaptation) yield(now time.Time, s *supply, current int) {
 	switch {
 	case a.tight.IsZero():
 		a.tight = now
-	case now.Sub(a.tight) >= tightTime:
+	case now.Sub(a.tight) >= tightTime, now.Sub(a.tight) >= tightTime/3 && a.estimate.rate < hopeless*s.need(a.index):
 		a.index, a.tight = -1, time.Time{}
 	}
 }
@@ -139,15 +149,24 @@ func (a *adaptation) rise(now time.Time, s *supply, current int) {
 	switch {
 	case !a.probe.began.IsZero() && !room:
 		if now.Sub(a.probe.began) > probeTime || a.estimate.grows() {
-			a.probe, a.since, a.pause = probe{}, now, min(2*a.pause, maxPause)
+			a.fail(now, current)
 		}
 	case now.Sub(a.since) < a.pause:
 	case room || !a.pads:
-		a.index, a.since, a.raised, a.probe = next, now, true, probe{}
+		a.index, a.since, a.raised, a.probe, a.forgive = next, now, true, probe{}, time.Time{}
 		a.pause = max(a.pause/4, firstPause)
 	default:
 		a.probe = probe{began: now, last: now, rate: min(probeRoom*s.need(next), probeMost) - s.need(current)}
 	}
+}
+
+// fail lets more time pass until the next try.
+func (a *adaptation) fail(now time.Time, current int) {
+	most := maxPause
+	if current < 0 {
+		most = darkPause
+	}
+	a.probe, a.since, a.pause = probe{}, now, min(2*a.pause, most)
 }
 
 // owes is how much padding is due, in bytes.

@@ -330,3 +330,21 @@ func TestPacketsHaveTheirTransportWideNumbers(t *testing.T) {
 		t.Error("numbers for one who reports nothing")
 	}
 }
+
+func TestAPacketIsSentAgainOnlyAsOftenAsItCanHelp(t *testing.T) {
+	t.Parallel()
+	o := outlet{trip: 100 * time.Millisecond}
+	sent, now := 0, epoch
+	for range 1000 {
+		if !o.spent(7, now) {
+			sent++
+		}
+		now = now.Add(10 * time.Millisecond)
+	}
+	if sent != maxRepeats || o.spent(8, epoch) {
+		t.Errorf("sent %d times; others wait for it", sent)
+	}
+	if o.spent(7, now.Add(time.Minute)) {
+		t.Error("a packet that has the number of an old one is not sent again")
+	}
+}

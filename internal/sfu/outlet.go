@@ -32,6 +32,8 @@ type outlet struct {
 	rtx    stream // packets sent for a second time
 	rtxSeq uint16
 	budget budget
+	repeat []repeat      // the last of them, by their number
+	trip   time.Duration // to the receiver and back; 0 while not known
 	toll   toll
 }
 
@@ -161,11 +163,43 @@ func (o *outlet) serve(p rtcp.Packet, b *batch, scratch []byte, now time.Time) {
 				if !o.budget.take(now) {
 					return false
 				}
-				o.resend(seq, b, scratch)
+				if !o.spent(seq, now) {
+					o.resend(seq, b, scratch)
+				}
 				return true
 			})
 		}
 	}
+}
+
+// repeat is a packet that was sent again.
+type repeat struct {
+	at    int64 // in Unix nanoseconds
+	seq   uint16
+	times uint8
+}
+
+const (
+	repeatsKept = 256
+	maxRepeats  = 5 // of one packet
+	leastTrip   = 30 * time.Millisecond
+)
+
+// spent tells whether sending a packet again has no use: it was done so shortly ago that it cannot have been missed, or too often. There
+// are clients who ask again and again for what has come, and would make a jam of it.
+func (o *outlet) spent(seq uint16, now time.Time) bool {
+	if o.repeat == nil {
+		o.repeat = make([]repeat, repeatsKept)
+	}
+	r, at := &o.repeat[seq%repeatsKept], now.UnixNano()
+	if r.seq != seq || at-r.at > int64(time.Minute) {
+		*r = repeat{seq: seq}
+	}
+	if r.times == maxRepeats || r.times > 0 && at-r.at < int64(max(o.trip, leastTrip)) {
+		return true
+	}
+	r.at, r.times = at, r.times+1
+	return false
 }
 
 // ask wishes for a key frame of what is shown or about to be.
