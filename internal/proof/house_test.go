@@ -58,6 +58,8 @@ type premises struct {
 	Data      string
 	Linger    time.Duration
 	RollBytes int64
+
+	JournalBytes int64
 }
 
 // caller is who asks the control plane.
@@ -96,7 +98,7 @@ func (rollless) Roll(stage.ARN, string, stage.ParticipantQuery) ([]stage.Partici
 }
 
 func openHouse(ctx context.Context, p premises) (*house, error) {
-	s, err := store.Open(ctx, store.Options{Path: p.Data, RollBytes: p.RollBytes})
+	s, err := store.Open(ctx, store.Options{Path: p.Data, RollBytes: p.RollBytes, JournalBytes: p.JournalBytes})
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,9 @@ type recording struct {
 	deeds map[string][]deed
 }
 
+// shortJournal is so short that it is begun anew many times in a run.
+const shortJournal = 40 << 10
+
 // record has some people come and go in a house under strace that is opened
 // several times.
 func record(t *testing.T, rng *rand.Rand, parts, acts int) *recording {
@@ -56,7 +59,7 @@ func record(t *testing.T, rng *rand.Rand, parts, acts int) *recording {
 	r := &recording{root: root, deeds: map[string][]deed{}}
 	for part := range parts {
 		trace := filepath.Join(t.TempDir(), "trace")
-		p, err := startProcess(premises{Data: filepath.Join(root, "data", "facts.db")},
+		p, err := startProcess(premises{Data: filepath.Join(root, "data", "facts.db"), JournalBytes: shortJournal},
 			"strace", "-f", "-y", "-xx", "-s", "100000", "-e", "signal=none", "-e", "trace="+calls, "-o", trace)
 		if err != nil {
 			t.Fatal(err)
@@ -263,6 +266,7 @@ func TestNothingAcknowledgedIsLostWhenThePowerIsCut(t *testing.T) {
 	}
 	t.Logf("seed %d: %d cuts in a run of %d steps, %d of them with losses", seed, n, steps, len(wrong))
 	for what, sync := range map[string]func(string) bool{
+		"whose journal is not synced":         func(path string) bool { return !strings.HasSuffix(path, ".journal") },
 		"whose log is not synced":             func(path string) bool { return !strings.HasSuffix(path, "-wal") },
 		"whose directories are not synced":    func(path string) bool { return filepath.Ext(path) != "" },
 		"that forgets where the directory is": func(path string) bool { return path != r.root },

@@ -14,7 +14,7 @@ import (
 // and this program did to files, in which order, and when an answer was given.
 
 // calls are the system calls that change files or make changes durable.
-const calls = "open,openat,openat2,creat,mkdir,mkdirat,write,pwrite64,pwritev,pwritev2,writev,ftruncate,truncate,fallocate,fsync,fdatasync,sync_file_range,unlink,unlinkat,rename,renameat,renameat2,link,linkat,symlinkat,rmdir,msync,mmap"
+const calls = "open,openat,openat2,creat,mkdir,mkdirat,write,pwrite64,pwritev,pwritev2,writev,ftruncate,truncate,fallocate,fsync,fdatasync,sync_file_range,unlink,unlinkat,rename,renameat,renameat2,link,linkat,symlinkat,rmdir,msync,mmap,io_submit,io_getevents"
 
 // step is one thing that happened to a file, or an answer that was given.
 type step struct {
@@ -46,6 +46,7 @@ type tracer struct {
 	steps []step
 	seen  map[string]bool // files that are there
 	known int             // steps before which a call that returns now began
+	asked map[string]step // of each queue of the kernel, the sync that it was asked for
 }
 
 func readTrace(t *testing.T, file, root string) []step {
@@ -55,7 +56,7 @@ func readTrace(t *testing.T, file, root string) []step {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	x := &tracer{t: t, root: root, begun: map[string]string{}, since: map[string]int{}, seen: map[string]bool{}}
+	x := &tracer{t: t, root: root, begun: map[string]string{}, since: map[string]int{}, seen: map[string]bool{}, asked: map[string]step{}}
 	lines := bufio.NewReaderSize(f, 1<<20)
 	for {
 		line, err := lines.ReadString('\n')
@@ -195,6 +196,19 @@ func (x *tracer) call(name string, args []string, result string) {
 		if path := x.path(args[0]); x.ours(path) {
 			x.add(step{kind: syncs, path: path, size: int64(x.known)})
 		}
+	case "io_submit": // of one sync at a time, which is over when it was answered
+		_, descriptor, _ := strings.Cut(args[2], "aio_fildes=")
+		if path := x.path(descriptor[:strings.Index(descriptor, ">")+1]); x.ours(path) {
+			if args[1] != "1" || !strings.Contains(args[2], "IOCB_CMD_FDSYNC") {
+				x.t.Fatalf("io_submit of something else than a sync is not modelled: %s", args[2])
+			}
+			x.asked[args[0]] = step{kind: syncs, path: path, size: int64(x.known)}
+		}
+	case "io_getevents":
+		if s, ok := x.asked[args[0]]; ok && strings.Contains(args[3], "res=0,") {
+			x.add(s)
+		}
+		delete(x.asked, args[0])
 	case "unlink", "unlinkat":
 		path := string(x.unhex(args[min(len(args)-1, len(args)/2)]))
 		if x.ours(path) {

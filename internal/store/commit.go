@@ -21,19 +21,22 @@ func (s *Store) run() {
 		case !more:
 			return
 		case len(batch) == 0:
-			s.look() // if it fails, the rolls know that they are not current, and it is tried again
+			if s.engine.shared() {
+				s.look() // if it fails, the rolls know that they are not current, and it is tried again
+			}
 		default:
 			s.commit(batch)
 		}
+		s.postings.count(len(batch))
 		clear(batch)
+		s.postWhenDue()
 	}
 }
 
-// commit runs a batch of updates in one transaction and answers them all. If
-// the transaction fails as a whole, everybody gets to know.
+// commit runs a batch of updates in one transaction, makes them durable and
+// answers them all. If that fails as a whole, everybody gets to know.
 func (s *Store) commit(batch []*update) {
 	s.viewTime.begin(s.time)
-	s.ledger.reset()
 	c, err := s.writer.get(context.Background())
 	if err == nil {
 		defer s.writer.put(c)
@@ -46,15 +49,14 @@ func (s *Store) commit(batch []*update) {
 		}
 		ran = append(ran, u)
 		if err == nil {
-			u.err, err = s.apply(c, u, len(batch) > 1)
+			u.err, err = s.apply(c, u, s.journal != nil || len(batch) > 1)
 		}
 	}
 	if err == nil {
 		err = s.finish(c)
 	}
 	if err != nil && c != nil {
-		c.rollback() // there is no other way on
-		s.known = false
+		s.lose(c)
 	}
 	s.dirty, s.changes = false, changes{}
 	s.answer(ran, err)
@@ -111,10 +113,17 @@ func call(fn func(stage.Tx) error, t *tx) (err error) {
 	return fn(t)
 }
 
-// finish notes the time and the numbers, and commits.
+// finish notes the time and the numbers, and commits, or leaves that for later
+// and writes the journal.
 func (s *Store) finish(c conn) error {
-	if !s.dirty {
+	switch {
+	case !s.dirty && s.postings.open.Load():
+		return nil
+	case !s.dirty:
 		return c.commit()
+	case s.journal != nil:
+		s.numbers.now[clockAt] = s.last.Load()
+		return s.write()
 	}
 	t := &tx{conn: c, writable: true}
 	if err := s.ledger.write(t); err != nil {
@@ -178,7 +187,9 @@ func (s *Store) answer(ran []*update, broken error) {
 			s.rolls.feed(&u.change)
 		}
 	}
-	s.viewTime.end()
+	if !s.postings.open.Load() {
+		s.viewTime.end()
+	}
 	s.shown.end()
 	if broken == nil {
 		last, _ := s.feedEnd.get()

@@ -14,6 +14,9 @@ type engine interface {
 	pools() (writer, readers *pool)
 	// shared tells whether other processes may write to the same database.
 	shared() bool
+	// journal is what makes batches durable before they are committed; nil if
+	// only a commit does.
+	journal() *journal
 	// rewrite makes the files anew, so that nothing that was erased stays in them.
 	rewrite(ctx context.Context, c conn) error
 	// scrub has what was erased leave the files that a writing connection keeps
@@ -96,9 +99,9 @@ func openEngine(o *Options) (engine, error) {
 	case IsURL(o.Path):
 		return openPostgres(o)
 	case o.Path == "memory:":
-		return openSQLite("")
+		return openSQLite("", 0)
 	default:
-		return openSQLite(o.Path)
+		return openSQLite(o.Path, o.JournalBytes)
 	}
 }
 

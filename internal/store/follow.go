@@ -107,9 +107,24 @@ func (s *Store) listen(ctx context.Context, e *pgEngine, heard func()) error {
 	}
 }
 
-// begin takes the right to write, and with it all that others have stored. A
-// database that is away is waited for a while.
+// begin takes the right to write, and with it all that others have stored, unless
+// there is a transaction that earlier batches have left open. A database that is
+// away is waited for a while.
 func (s *Store) begin(c conn) error {
+	if s.postings.lost || s.postings.open.Load() && !c.active() {
+		s.postings.lost = true
+		if err := s.post(c); err != nil {
+			return err
+		}
+		s.viewTime.begin(s.time)
+	}
+	if s.journal != nil {
+		s.journal.draft.reset()
+	}
+	if c.active() {
+		return nil
+	}
+	s.ledger.reset()
 	for wait, until := 20*time.Millisecond, time.Now().Add(reachTime); ; wait = min(2*wait, time.Second) {
 		err := s.tryBegin(c)
 		if err == nil || !c.lost() || time.Now().After(until) {

@@ -1,6 +1,6 @@
 package store
 
-const resetCounters = `UPDATE counter SET value = 0 WHERE name <> 'batch'`
+const resetCounters = `UPDATE counter SET value = 0 WHERE name NOT IN ('batch', 'journal')`
 
 // Forget empties every table but those of the store itself, the secrets and who is running.
 // Later transactions get the time of the clock, whatever it was before.

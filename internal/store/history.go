@@ -124,7 +124,7 @@ func (s *Store) Scrub(ctx context.Context, wholly bool) error {
 }
 
 func (s *Store) rewrite(ctx context.Context) error {
-	c, err := s.writer.get(ctx)
+	c, err := s.borrow(ctx)
 	if err != nil {
 		return err
 	}
@@ -133,10 +133,13 @@ func (s *Store) rewrite(ctx context.Context) error {
 }
 
 func (s *Store) scrubOnce(ctx context.Context) (busy bool, err error) {
-	c, err := s.writer.get(ctx)
+	c, err := s.borrow(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer s.writer.put(c)
+	if err := s.clearJournal(c); err != nil {
+		return false, err
+	}
 	return s.engine.scrub(c)
 }

@@ -13,6 +13,9 @@ func (s *Store) Integrity(ctx context.Context) error {
 	if s.engine.shared() {
 		return nil
 	}
+	if err := s.posted(ctx); err != nil {
+		return err
+	}
 	c, err := s.readers.get(ctx)
 	if err != nil {
 		return err

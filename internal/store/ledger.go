@@ -12,14 +12,16 @@ type ledger struct {
 	held    map[int64]*held
 	byName  map[sessionName]*held
 	live    map[stage.ARN]*held
-	waiting int // sessions that are not written
+	waiting int     // sessions that are not written
+	changed []*held // since the journal was told last; some of them more than once
 	steps   []func()
 }
 
 // held is a session as it is now.
 type held struct {
 	stage.Session
-	waits bool
+	waits  bool
+	untold bool // the journal does not have it as it is
 }
 
 // reset forgets everything, at the begin of a commit.
@@ -74,7 +76,28 @@ func (l *ledger) put(s *stage.Session) bool {
 		h.waits = true
 		l.waiting++
 	}
+	if !h.untold {
+		h.untold = true
+		l.changed = append(l.changed, h)
+	}
 	return true
+}
+
+// tell notes what has changed in the journal's next record. There a session is
+// written once for each batch, which is nothing; in the database, when it must be.
+func (l *ledger) tell(d *draft) {
+	for _, h := range l.changed {
+		if h.untold {
+			d.add(updateSession, h.update()...)
+			h.untold = false
+		}
+	}
+	clear(l.changed)
+	l.changed = l.changed[:0]
+}
+
+func (h *held) update() []any {
+	return []any{h.Started, h.LastLeft, h.Connected, h.NextSeq, h.No, h.Ended}
 }
 
 // forget lets go of all sessions, which have been written or are to go.
@@ -84,7 +107,9 @@ func (l *ledger) forget() {
 	}
 	old := *l
 	l.reset()
-	l.steps = append(old.steps, func() { l.held, l.byName, l.live, l.waiting = old.held, old.byName, old.live, old.waiting })
+	l.steps = append(old.steps, func() {
+		l.held, l.byName, l.live, l.waiting, l.changed = old.held, old.byName, old.live, old.waiting, old.changed
+	})
 }
 
 // write writes what waits. It would have to be written again if the update under
@@ -94,10 +119,11 @@ func (l *ledger) write(t *tx) error {
 		if !h.waits {
 			continue
 		}
-		l.steps = append(l.steps, func() { h.waits = true; l.waiting++ })
-		h.waits = false
+		untold := h.untold
+		l.steps = append(l.steps, func() { h.waits, h.untold = true, untold; l.waiting++ })
+		h.waits, h.untold = false, false // the journal has what is run
 		l.waiting--
-		err := t.conn.later(updateSession, []any{h.Started, h.LastLeft, h.Connected, h.NextSeq, h.No, h.Ended})
+		err := t.conn.later(updateSession, h.update())
 		if err != nil {
 			return t.fail(err)
 		}

@@ -10,7 +10,7 @@ const (
 
 // counted are the counters that a commit reads once and writes once, however
 // often its updates count.
-var counted = [...]string{"document", "session", "event", "batch", "clock"}
+var counted = [...]string{"document", "session", "event", "batch", "clock", "journal"}
 
 // Their places in [numbers].
 const (
@@ -19,12 +19,14 @@ const (
 	eventNo
 	batchNo
 	clockAt
+	journalNo
 )
 
 // numbers are the counters in the transaction under way. A copy of them is the
 // way back to where it was taken.
 type numbers struct {
 	now, stored [len(counted)]int64
+	told        [len(counted)]int64 // what the journal has
 }
 
 // read takes over what is stored. Whoever calls it has the right to write, so
@@ -35,7 +37,7 @@ func (n *numbers) read(t *tx) error {
 		name, value := r.text(0), r.int(1)
 		for i := range counted {
 			if counted[i] == name {
-				n.now[i], n.stored[i] = value, value
+				n.now[i], n.stored[i], n.told[i] = value, value, value
 				found++
 			}
 		}
@@ -60,11 +62,21 @@ func (n *numbers) write(t *tx) error {
 	return nil
 }
 
+// tell notes those that were counted in the journal's next record.
+func (n *numbers) tell(d *draft) {
+	for i, value := range n.now {
+		if i != journalNo && value != n.told[i] {
+			d.add(setCounter, value, counted[i])
+			n.told[i] = value
+		}
+	}
+}
+
 // forget begins anew, as resetCounters has done in the database.
 func (n *numbers) forget() {
 	for i := range counted {
-		if i != batchNo {
-			n.now[i], n.stored[i] = 0, 0
+		if i != batchNo && i != journalNo {
+			n.now[i], n.stored[i], n.told[i] = 0, 0, 0
 		}
 	}
 }

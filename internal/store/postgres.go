@@ -148,6 +148,9 @@ func (e *pgEngine) sole(ctx context.Context) (conn, error) {
 }
 
 // shared is true: other processes may write to the same database.
+// journal is none: PostgreSQL has its own, which its commits are written to.
+func (e *pgEngine) journal() *journal { return nil }
+
 func (e *pgEngine) shared() bool { return true }
 
 func (e *pgEngine) close() error { return nil }

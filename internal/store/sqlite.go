@@ -23,10 +23,12 @@ import (
 type sqliteEngine struct {
 	lock *sqlite.Conn // nil in memory
 	path string
+	redo *journal // nil in memory
 }
 
-// openSQLite locks and creates the file; path "" is in memory.
-func openSQLite(path string) (*sqliteEngine, error) {
+// openSQLite locks and creates the files, and has the database take over what only
+// the journal has; path "" is in memory.
+func openSQLite(path string, journalBytes int64) (*sqliteEngine, error) {
 	if path == "" {
 		return &sqliteEngine{}, nil
 	}
@@ -44,8 +46,16 @@ func openSQLite(path string) (*sqliteEngine, error) {
 	if err := createFile(path); err != nil {
 		return nil, errors.Join(err, e.lock.Close())
 	}
+	if e.redo, err = openJournal(path+".journal", journalBytes); err != nil {
+		return nil, errors.Join(err, e.lock.Close())
+	}
+	if err := e.redo.recover(path); err != nil {
+		return nil, errors.Join(err, e.close())
+	}
 	return e, nil
 }
+
+func (e *sqliteEngine) journal() *journal { return e.redo }
 
 // pools gives the connection that writes and those that read. In memory that
 // is one for everybody.
@@ -54,7 +64,13 @@ func (e *sqliteEngine) pools() (writer, readers *pool) {
 		writer = newPool(1, func(context.Context) (conn, error) { return sqliteConn(connect("", common...)) })
 		return writer, writer
 	}
-	writer = newPool(1, func(context.Context) (conn, error) { return sqliteConn(connectWriter(e.path)) })
+	writer = newPool(1, func(context.Context) (conn, error) {
+		c, err := connectWriter(e.path)
+		if err == nil {
+			c.draft = &e.redo.draft
+		}
+		return sqliteConn(c, err)
+	})
 	readers = newPool(max(4, 2*runtime.GOMAXPROCS(0)), func(context.Context) (conn, error) { return sqliteConn(connectReader(e.path)) })
 	return writer, readers
 }
@@ -82,7 +98,7 @@ func (e *sqliteEngine) close() error {
 	if e.lock == nil {
 		return nil
 	}
-	return e.lock.Close()
+	return errors.Join(e.redo.close(), e.lock.Close())
 }
 
 // busy is how long a statement waits for another program that has the file
@@ -110,15 +126,15 @@ var common = []string{
 }
 
 // Settings of the connection that writes. A commit is durable when it returns,
-// on macOS too. The log is folded back into the file every 4000 pages, by the
-// commit that exceeds it; only a reader that stays makes it grow further.
+// on macOS too, unless there is a journal that makes it so. A log of more than 8000 pages is folded back into the file by the
+// commit that exceeds that, unless it was done before; only a reader that stays makes it grow further.
 var writing = []string{
 	"PRAGMA synchronous = FULL",
 	"PRAGMA fullfsync = ON",
 	"PRAGMA checkpoint_fullfsync = ON",
 	"PRAGMA cache_size = -65536", // KiB
 	"PRAGMA secure_delete = ON",  // what is erased is overwritten
-	"PRAGMA wal_autocheckpoint = 4000",
+	"PRAGMA wal_autocheckpoint = 8000",
 	"PRAGMA journal_size_limit = 67108864",
 }
 

@@ -15,6 +15,7 @@ type liteConn struct {
 	statements map[string]*sqlite.Stmt
 	waiting    []liteStatement // handed to later and not run yet
 	place      place
+	draft      *draft // takes what was run, for the journal; nil if there is none
 }
 
 type liteStatement struct {
@@ -87,12 +88,25 @@ func (c *liteConn) rollback() error {
 	return c.run("ROLLBACK")
 }
 
+// syncing says whether commits from now on are durable when they return. Those
+// that are not are still there wholly or not at all after a power cut, with all before them.
+func (c *liteConn) syncing(on bool) error {
+	level := "NORMAL"
+	if on {
+		level = "FULL"
+	}
+	return sqlitex.ExecuteTransient(c.Conn, "PRAGMA synchronous = "+level, nil)
+}
+
 func (c *liteConn) active() bool { return !c.AutocommitEnabled() }
 
 func (c *liteConn) lost() bool { return false }
 
 func (c *liteConn) mark() error {
 	c.place = wanted
+	if c.draft != nil {
+		c.draft.place = c.draft.now()
+	}
 	return nil
 }
 
@@ -107,6 +121,9 @@ func (c *liteConn) unmark() error {
 
 func (c *liteConn) undo() error {
 	c.waiting = c.waiting[:0]
+	if c.draft != nil {
+		c.draft.undo(c.draft.place)
+	}
 	switch c.place {
 	case marked:
 		return c.run("ROLLBACK TO one")
@@ -165,6 +182,9 @@ func (c *liteConn) change(sql string, args []any) (int, error) {
 	defer s.Reset()
 	if _, err := s.Step(); err != nil {
 		return 0, err
+	}
+	if c.draft != nil {
+		c.draft.add(sql, args...)
 	}
 	return c.Changes(), nil
 }

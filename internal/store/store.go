@@ -26,6 +26,10 @@ type Options struct {
 	// RollBytes bounds the memory of the participants that are kept there; 0 is
 	// [DefaultRollBytes], less than 0 keeps none.
 	RollBytes int64
+
+	// JournalBytes is about how large the journal of a file may become before it is
+	// begun anew; 0 is 16 MiB.
+	JournalBytes int64
 }
 
 // DefaultRollBytes is room for about five million participants.
@@ -40,6 +44,7 @@ type Store struct {
 	writer  *pool // of one
 	readers *pool // in memory the same as writer
 	engine  engine
+	journal *journal // nil if the engine has none
 	rolls   *rolls
 	feedEnd *feedEnd
 	now     func() time.Time
@@ -67,6 +72,8 @@ type Store struct {
 	numbers numbers
 	ledger  ledger
 
+	postings postings
+
 	commits, updates, failures, views atomic.Uint64
 }
 
@@ -91,6 +98,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s.writer, s.readers = s.engine.pools()
+	s.journal = s.engine.journal()
+	s.postings.log, s.postings.fold = o.Log, make(chan struct{}, 1)
+	s.postings.timer = time.AfterFunc(time.Hour, s.queue.wake)
+	s.postings.timer.Stop()
 	if err := s.prepare(ctx, o.Log); err != nil {
 		return nil, errors.Join(err, s.closeFiles())
 	}
@@ -98,8 +109,13 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	helping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.helpers.Go(func() { s.build(helping, o.Log) })
-	if e, ok := s.engine.(*pgEngine); ok {
+	switch e := s.engine.(type) {
+	case *pgEngine:
 		s.helpers.Go(func() { s.follow(helping, e, o.Log) })
+	case *sqliteEngine:
+		if e.redo != nil {
+			s.helpers.Go(func() { s.fold(helping, e, o.Log) })
+		}
 	}
 	return s, nil
 }
@@ -113,6 +129,11 @@ func (s *Store) prepare(ctx context.Context, log *slog.Logger) error {
 	defer s.writer.put(c)
 	if err := migrate(ctx, c, migrations, s.now()); err != nil {
 		return err
+	}
+	if s.journal != nil {
+		if err := s.journal.begin(c.(*liteConn)); err != nil {
+			return err
+		}
 	}
 	if err := c.begin(ctx); err != nil {
 		return err
@@ -136,6 +157,9 @@ func (s *Store) prepare(ctx context.Context, log *slog.Logger) error {
 // waits for a free connection until ctx ends, and ctx is looked at again
 // before each statement.
 func (s *Store) View(ctx context.Context, fn func(stage.Tx) error) error {
+	if err := s.posted(ctx); err != nil {
+		return fmt.Errorf("begin a view: %w", err)
+	}
 	c, err := s.readers.get(ctx)
 	if err != nil {
 		return err
@@ -204,7 +228,7 @@ func (s *Store) Close() error {
 		s.helpers.Wait()
 		s.queue.close()
 		s.committer.Wait()
-		s.closeErr = s.closeFiles()
+		s.closeErr = errors.Join(s.closeJournal(), s.closeFiles())
 	})
 	return s.closeErr
 }

@@ -132,7 +132,7 @@ func TestOnlyTheOwnerCanReadTheFiles(t *testing.T) {
 	s := openAt(t, Options{Path: path})
 	mustUpdate(t, s, note)
 	modes := map[string]os.FileMode{
-		filepath.Dir(path): 0o700, path: 0o600, path + "-wal": 0o600, path + "-shm": 0o600, path + ".lock": 0o600,
+		filepath.Dir(path): 0o700, path: 0o600, path + "-wal": 0o600, path + "-shm": 0o600, path + ".lock": 0o600, path + ".journal": 0o600,
 	}
 	for name, want := range modes {
 		info, err := os.Stat(name)
@@ -278,28 +278,12 @@ func TestUpdatesThatWaitTogetherShareACommit(t *testing.T) {
 func TestACommitThatFailsFailsEverybodyInIt(t *testing.T) {
 	t.Parallel()
 	s := openAt(t, Options{Path: filePath(t)})
-	lent, err := s.writer.get(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A constraint that is looked at only by the commit makes it fail at will.
-	conn := lent.(*liteConn)
-	err = errors.Join(
-		sqlitex.ExecuteTransient(conn.Conn, "CREATE TABLE parent (no INTEGER PRIMARY KEY)", nil),
-		sqlitex.ExecuteTransient(conn.Conn, "CREATE TABLE child (parent REFERENCES parent (no) DEFERRABLE INITIALLY DEFERRED)", nil),
-		sqlitex.ExecuteTransient(conn.Conn, "PRAGMA foreign_keys = ON", nil),
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.writer.put(lent)
-	orphan := func(x stage.Tx) error {
-		_, err := x.(*tx).exec("INSERT INTO child (parent) VALUES (1)")
-		return err
-	}
+	mustUpdate(t, s, note)
+	whole, closed := s.journal.file, closedFile(t)
+	s.journal.file, s.journal.sync.file = closed, closed
 	own := errors.New("its own error")
 	var batch []*update
-	for _, fn := range []func(stage.Tx) error{note, orphan, func(stage.Tx) error { return own }, note} {
+	for _, fn := range []func(stage.Tx) error{note, note, func(stage.Tx) error { return own }, note} {
 		batch = append(batch, &update{fn: fn, done: make(chan error, 1)})
 	}
 	s.commit(slices.Clone(batch))
@@ -308,13 +292,29 @@ func TestACommitThatFailsFailsEverybodyInIt(t *testing.T) {
 			t.Errorf("update %d got %v", i, err)
 		}
 	}
-	if got := feedLen(t, s); got != 0 {
-		t.Errorf("%d events were stored", got)
+	if err := s.Update(t.Context(), note); err == nil {
+		t.Error("something is stored though the journal cannot be read")
+	}
+	if err := s.View(t.Context(), note); err == nil {
+		t.Error("something is shown though not all is known")
+	}
+	s.journal.file, s.journal.sync.file = whole, whole
+	if got := feedLen(t, s); got != 1 {
+		t.Errorf("%d events were stored, 1 was acknowledged", got)
 	}
 	mustUpdate(t, s, note)
-	if got := feedLen(t, s); got != 1 {
-		t.Errorf("after the failure %d of 1 events were stored", got)
+	if got := feedLen(t, s); got != 2 {
+		t.Errorf("after the failure %d of 2 events were stored", got)
 	}
+}
+
+func closedFile(t *testing.T) *os.File {
+	f, err := os.Create(filepath.Join(t.TempDir(), "closed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	return f
 }
 
 func TestNothingIsAcceptedAfterCloseAndWhatWasAcceptedIsStored(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// viewTime is the time of views. While a batch is under way it stands still at
-// the batch's beginning: what depends on the time, such as whether a session
+// viewTime is the time of views. While a batch is under way, or not posted, it
+// stands still at the beginning of the first such batch: what depends on the time, such as whether a session
 // is over, must not be told from a later moment than that of a fact that is not
 // visible yet and decides otherwise.
 type viewTime struct {
@@ -19,10 +19,12 @@ type viewTime struct {
 func (v *viewTime) begin(clock func() time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.still = clock()
+	if v.still.IsZero() {
+		v.still = clock()
+	}
 }
 
-// end is called when the batch is visible, or will never be.
+// end is called when the batches are visible, or never will be.
 func (v *viewTime) end() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
