@@ -209,6 +209,22 @@ func TestAnotherProgramSeesWhatWasStored(t *testing.T) {
 	}
 }
 
+func TestAFileIsSyncedWithoutTheKernelsQueue(t *testing.T) {
+	t.Parallel()
+	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s := newSyncer(f)
+	for range 2 {
+		if err := s.sync(); err != nil {
+			t.Error(err)
+		}
+		s.close()
+	}
+}
+
 func TestARecordSaysWhatWasDrafted(t *testing.T) {
 	t.Parallel()
 	var d draft
