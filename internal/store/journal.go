@@ -36,6 +36,8 @@ const (
 	block = 4096
 	// journalLimit is the default of [Options.JournalBytes].
 	journalLimit = 16 << 20
+	// farther than this from each other are no two records of one journal.
+	farther = 1 << 40
 	// firstGrowth is how large the file becomes at first; then it doubles.
 	firstGrowth = 256 << 10
 )
@@ -137,6 +139,9 @@ func (j *journal) after(no int64) (list []record, err error) {
 		return nil, err
 	}
 	for _, r := range readRecords(data) {
+		if no-r.no > farther {
+			return nil, fmt.Errorf("the journal %s has record %d, where the database has all up to %d: it is of another database", j.file.Name(), r.no, no)
+		}
 		if r.no <= no || j.last > 0 && r.no > j.last { // the latter could not be synced, and whoever waited for it knows
 			continue
 		}
