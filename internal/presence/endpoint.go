@@ -105,7 +105,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.refuse(w, r, &stage.Error{Kind: stage.NotFound, Message: "There is nothing at this address"})
 		return
 	}
-	hello := readHandshake(r.Header)
+	hello := readHandshake(r)
 	admission, err := e.admit(r.Context(), hello.jwt, topic)
 	arrived := func() {}
 	if err == nil {
@@ -115,7 +115,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	defer arrived()
-	if err != nil && !hello.ours {
+	if err != nil && !hello.hears(err) {
 		e.refuse(w, r, err)
 		return
 	}
@@ -131,17 +131,17 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer conn.CloseNow()
 	if err != nil {
-		e.turnAway(conn, err)
+		e.turnAway(conn, hello, err)
 		return
 	}
 	client := live.ClientOf(r.UserAgent(), r.Header.Get("X-Stages-Sdk"), r.Header.Get("X-Stages-Platform"))
 	seat, err := e.Floor.Attend(e.cut, admission, client)
 	arrived()
 	if err != nil {
-		e.turnAway(conn, err)
+		e.turnAway(conn, hello, err)
 		return
 	}
-	newSocket(e, conn, heard, seat).serve(e.cut)
+	newSocket(e, conn, heard, seat, hello.ivs).serve(e.cut)
 }
 
 // bringHome has the participant's home answer if that is another process. If

@@ -2,6 +2,7 @@ package presence
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -34,7 +35,7 @@ func FuzzReadHandshake(f *testing.F) {
 	f.Add(",,", "bearer")
 	f.Fuzz(func(t *testing.T, protocols, authorization string) {
 		h := http.Header{"Sec-Websocket-Protocol": {protocols}, "Authorization": {authorization}}
-		got := readHandshake(h)
+		got := readHandshake(&http.Request{URL: new(url.URL), Header: h})
 		if got.echo != "" && !strings.Contains(strings.ToLower(protocols), strings.ToLower(got.echo)) {
 			t.Errorf("%q was not offered in %q", got.echo, protocols)
 		}

@@ -13,12 +13,14 @@ type handshake struct {
 	jwt  string
 	echo string // the subprotocol to choose; "" if none was offered
 	ours bool   // it understands ERROR frames and close codes
+	ivs  bool   // it asks for errors on the socket, in Amazon's words
 }
 
 // readHandshake finds the token: beside our protocol, as the only subprotocol
 // (the way IVS clients do it, for a browser can set no header), or in the header.
-func readHandshake(h http.Header) handshake {
-	var found handshake
+func readHandshake(r *http.Request) handshake {
+	h := r.Header
+	found := handshake{ivs: r.URL.Query().Get(ivsAsksForErrors) == "1"}
 	for _, line := range h.Values("Sec-WebSocket-Protocol") {
 		for offered := range strings.SplitSeq(line, ",") {
 			offered = strings.TrimSpace(offered)
@@ -32,7 +34,7 @@ func readHandshake(h http.Header) handshake {
 	}
 	found.echo = found.jwt
 	if found.ours {
-		found.echo = protocol
+		found.echo, found.ivs = protocol, false
 	}
 	if found.jwt == "" {
 		scheme, jwt, _ := strings.Cut(h.Get("Authorization"), " ")
@@ -41,6 +43,16 @@ func readHandshake(h http.Header) handshake {
 		}
 	}
 	return found
+}
+
+// hears tells whether the client is told of the error on the socket, rather
+// than by a refused upgrade.
+func (h handshake) hears(err error) bool {
+	if h.ours {
+		return true
+	}
+	_, final := ivsRefusal(explain(err))
+	return h.ivs && final
 }
 
 // choice is echo as a list for the upgrade.

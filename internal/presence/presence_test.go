@@ -98,10 +98,10 @@ func (d *door) dial(path string, o websocket.DialOptions) (*seat, *http.Response
 	return &seat{d.t, ctx, conn}, resp, nil
 }
 
-// attend opens a socket as unmodified IVS clients do.
+// attend opens a socket as the samples of AWS do.
 func (d *door) attend(arn stage.ARN, jwt string) *seat {
 	d.t.Helper()
-	s, resp, err := d.dial("/events/?error_over_ws=1&topic="+arn.ID+"/publishers&traceid=1", websocket.DialOptions{Subprotocols: []string{jwt}})
+	s, resp, err := d.dial("/events/"+arn.ID, websocket.DialOptions{Subprotocols: []string{jwt}})
 	if err != nil {
 		d.t.Fatal(err)
 	}

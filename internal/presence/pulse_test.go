@@ -31,7 +31,7 @@ func TestTimeToLetAClientInIsNotItsSilence(t *testing.T) {
 			return
 		}
 		heard := &pulse{start: time.Now().Add(-time.Hour)} // as if the join had taken that long
-		newSocket(e, conn, heard, seat).serve(w.Context())
+		newSocket(e, conn, heard, seat, false).serve(w.Context())
 	}))
 	defer server.Close()
 

@@ -28,6 +28,7 @@ type socket struct {
 	endpoint *Endpoint
 	conn     *websocket.Conn
 	seat     *live.Attendance
+	ivs      bool // it is told of its end in Amazon's words, too
 	replies  chan []byte
 	stopped  chan struct{} // closed when nobody writes replies any more
 	heard    *pulse
@@ -38,7 +39,7 @@ type socket struct {
 	sent int64 // version of the last state; belongs to write
 }
 
-func newSocket(e *Endpoint, conn *websocket.Conn, heard *pulse, seat *live.Attendance) *socket {
+func newSocket(e *Endpoint, conn *websocket.Conn, heard *pulse, seat *live.Attendance, ivs bool) *socket {
 	conn.SetReadLimit(maxMessage)
 	local := seat.State().Local
 	return &socket{
@@ -46,6 +47,7 @@ func newSocket(e *Endpoint, conn *websocket.Conn, heard *pulse, seat *live.Atten
 		conn:         conn,
 		heard:        heard,
 		seat:         seat,
+		ivs:          ivs,
 		replies:      make(chan []byte, 8),
 		stopped:      make(chan struct{}),
 		endings:      make(chan ending, 2),
@@ -124,6 +126,11 @@ func (s *socket) farewell(ctx context.Context) ending {
 	reason, text := s.seat.Reason()
 	if err := s.send(ctx, encode("LEFT", leftPayload{Reason: string(reason), Message: text})); err != nil {
 		return ending{}
+	}
+	if frame := ivsGoodbye(reason); s.ivs && frame != nil {
+		if err := s.send(ctx, frame); err != nil {
+			return ending{}
+		}
 	}
 	return ending{code: goodbye(reason), reason: string(reason)}
 }
@@ -214,7 +221,7 @@ func (s *socket) reply(frame []byte) {
 }
 
 // turnAway tells a client that has been let through the handshake why it cannot stay.
-func (e *Endpoint) turnAway(conn *websocket.Conn, err error) {
+func (e *Endpoint) turnAway(conn *websocket.Conn, client handshake, err error) {
 	p := explain(err)
 	if p.status == internalError {
 		e.Log.Error("a presence socket could not be opened", "error", err)
@@ -222,6 +229,9 @@ func (e *Endpoint) turnAway(conn *websocket.Conn, err error) {
 	ctx, cancel := context.WithTimeout(e.cut, e.WriteTimeout)
 	defer cancel()
 	frame := encode("ERROR", errorPayload{Code: p.code, Category: "JOIN_ERROR", Message: p.detail})
+	if refusal, final := ivsRefusal(p); client.ivs && final {
+		frame = refusal
+	}
 	if conn.Write(ctx, websocket.MessageText, frame) == nil {
 		conn.Close(p.close, p.code)
 	}

@@ -151,7 +151,7 @@ func (e *Endpoint) serveDoor(w http.ResponseWriter, r *http.Request, where place
 		w.WriteHeader(http.StatusOK)
 	case http.MethodPost:
 		if err := e.post(w, r, where, id); err != nil {
-			e.fail(w, r, err)
+			e.fail(w, r, patiently(r, err))
 		}
 	default:
 		e.refuseMethod(w, r, "POST, GET, HEAD, OPTIONS")
@@ -187,7 +187,9 @@ func (e *Endpoint) post(w http.ResponseWriter, r *http.Request, where place, id 
 	h.Set("Location", e.sessions+media.ID())
 	h.Set("ETag", quote(media.ETag()))
 	if media.Receives() {
-		h.Add("Link", "<"+e.sessions+media.ID()+layerPath+`>; rel="`+layerRelation+`"`)
+		for _, relation := range []string{layerRelation, layerExtension} {
+			h.Add("Link", "<"+e.sessions+media.ID()+layerPath+`>; rel="`+relation+`"`)
+		}
 	}
 	h.Set("Accept-Patch", typeFragment)
 	h.Set("Content-Type", typeSDP)

@@ -10,11 +10,13 @@ import (
 )
 
 // What a subscriber sees can be changed while it goes on, at an address beside its session. The address is announced by
-// a link of this relation in the answer that made the session (RFC 8288).
+// links of these relations in the answer that made the session (RFC 8288). The second one is that of the layer extension
+// in early drafts of WHEP; Amazon's SDKs follow it, ask with GET and choose with POST (docs/interop.md).
 const (
-	layerPath     = "/layer"
-	layerRelation = "urn:callboard:whep:ext:layer"
-	typeJSON      = "application/json"
+	layerPath      = "/layer"
+	layerRelation  = "urn:callboard:whep:ext:layer"
+	layerExtension = "urn:ietf:params:whep:ext:core:layer"
+	typeJSON       = "application/json"
 )
 
 // choice is the body of a PUT.
@@ -32,25 +34,35 @@ type view struct {
 	Paused   bool         `json:"paused"`
 }
 
+// shownLayer has the name twice: ours, and that of the extension.
 type shownLayer struct {
-	Label  string `json:"label"`
-	Width  int    `json:"width"`
-	Height int    `json:"height"`
-	Active bool   `json:"active"`
+	Label      string `json:"label"`
+	EncodingID string `json:"encodingId"`
+	Width      int    `json:"width"`
+	Height     int    `json:"height"`
+	Active     bool   `json:"active"`
+	Selected   bool   `json:"selected"` // it is the one that is sent
+}
+
+// encoding is the body of a POST, by the extension; none is to let the server choose.
+type encoding struct {
+	EncodingID string `json:"encodingId"`
 }
 
 // serveLayer answers on the address of a subscription's choice of layers.
 func (e *Endpoint) serveLayer(w http.ResponseWriter, r *http.Request, id string) {
-	const methods = "GET, PUT, OPTIONS"
-	serve := e.choose
+	const methods = "GET, PUT, POST, OPTIONS"
+	serve := e.view
 	switch r.Method {
 	case http.MethodOptions:
 		preflight(w.Header(), r, methods)
 		w.WriteHeader(http.StatusNoContent)
 		return
 	case http.MethodGet:
-		serve = e.view
 	case http.MethodPut:
+		serve = choose(readChoice)
+	case http.MethodPost:
+		serve = choose(readEncoding)
 	default:
 		e.refuseMethod(w, r, methods)
 		return
@@ -85,25 +97,30 @@ func (e *Endpoint) view(w http.ResponseWriter, r *http.Request, media *live.Medi
 func show(v sfu.View) view {
 	out := view{Layers: []shownLayer{}, Selected: v.Selected, Auto: v.Auto, Video: v.Video, Paused: v.Paused}
 	for _, l := range v.Layers {
-		out.Layers = append(out.Layers, shownLayer(l))
+		out.Layers = append(out.Layers, shownLayer{
+			Label: l.Label, EncodingID: l.Label, Width: l.Width, Height: l.Height, Active: l.Active, Selected: l.Label == v.Selected,
+		})
 	}
 	return out
 }
 
-func (e *Endpoint) choose(w http.ResponseWriter, r *http.Request, media *live.Media) error {
-	body, err := read(w, r, typeJSON)
-	if err != nil {
-		return err
+// choose does what the body asks for.
+func choose(change func(body string) (sfu.Change, error)) func(http.ResponseWriter, *http.Request, *live.Media) error {
+	return func(w http.ResponseWriter, r *http.Request, media *live.Media) error {
+		body, err := read(w, r, typeJSON)
+		if err != nil {
+			return err
+		}
+		wanted, err := change(body)
+		if err != nil {
+			return err
+		}
+		if err := media.Choose(r.Context(), wanted); err != nil {
+			return explainChoice(err)
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
 	}
-	change, err := readChoice(body)
-	if err != nil {
-		return err
-	}
-	if err := media.Choose(r.Context(), change); err != nil {
-		return explainChoice(err)
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
 }
 
 // readChoice reads the body of a PUT.
@@ -122,6 +139,16 @@ func readChoice(body string) (sfu.Change, error) {
 		*c.Layer = ""
 	}
 	return sfu.Change(c), nil
+}
+
+// readEncoding reads the body of a POST. There is one video, so what else the
+// extension has in it does not matter.
+func readEncoding(body string) (sfu.Change, error) {
+	var c encoding
+	if err := json.Unmarshal([]byte(body), &c); err != nil {
+		return sfu.Change{}, &problem{status: http.StatusBadRequest, detail: `The body has to be like {"mediaId":"1","encodingId":"hi"}`}
+	}
+	return sfu.Change{Layer: &c.EncodingID}, nil
 }
 
 func explainChoice(err error) error {

@@ -2,6 +2,7 @@ package whip_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,7 +76,38 @@ func TestWhatIsReceivedIsChosenAtTheLinkOfTheAnswer(t *testing.T) {
 	if a := d.do(request{method: "OPTIONS", path: place}); a.StatusCode != 204 || !strings.Contains(a.Header.Get("Access-Control-Allow-Methods"), "PUT") {
 		t.Errorf("a preflight: %s %v", a.Status, a.Header)
 	}
-	if a := d.do(request{method: "DELETE", path: place, jwt: viewer}); a.StatusCode != http.StatusMethodNotAllowed || a.Header.Get("Allow") != "GET, PUT, OPTIONS" {
+	if a := d.do(request{method: "DELETE", path: place, jwt: viewer}); a.StatusCode != http.StatusMethodNotAllowed || a.Header.Get("Allow") != "GET, PUT, POST, OPTIONS" {
 		t.Errorf("DELETE: %s, allowed is %s", a.Status, a.Header.Get("Allow"))
+	}
+}
+
+// What Amazon's SDKs say to choose a layer, and the early drafts of WHEP.
+func TestTheLayerExtensionOfWHEPChoosesToo(t *testing.T) {
+	t.Parallel()
+	d := open(t, whip.Options{})
+	arn := d.Stage()
+	jwt, id := d.issue(arn)
+	viewer, _ := d.issue(arn, stage.Subscribe)
+	d.publish(arn, jwt, id)
+	receiving := livetest.Subscriber(t)
+	offer := receiving.Offer()
+	var b answer
+	d.Await("the publication to be shown", func() bool {
+		b = d.post("/whip/subscribe/"+id, viewer, offer)
+		return b.StatusCode != http.StatusConflict
+	}, nil)
+	place := b.Header.Get("Location") + "/layer"
+	if want := "<" + place + `>; rel="urn:ietf:params:whep:ext:core:layer"`; !slices.Contains(b.Header.Values("Link"), want) {
+		t.Fatalf("the links are %q", b.Header.Values("Link"))
+	}
+	for body, status := range map[string]int{
+		`{}`:                                http.StatusNoContent,
+		`{"mediaId":"1","encodingId":"hi"}`: http.StatusConflict, // one layer is all there is
+		`{"encodingId":7}`:                  http.StatusBadRequest,
+		`hi`:                                http.StatusBadRequest,
+	} {
+		if a := d.do(request{method: "POST", path: place, jwt: viewer, contentType: "application/json", body: body}); a.StatusCode != status {
+			t.Errorf("%s: %s %s", body, a.Status, a.body)
+		}
 	}
 }

@@ -51,7 +51,7 @@ func (e *Endpoint) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch p.status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer")
-	case http.StatusConflict:
+	case http.StatusConflict, http.StatusTooManyRequests:
 		h.Set("Retry-After", "2")
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "5")
@@ -78,6 +78,16 @@ func explain(err error) *problem {
 		return &problem{status: http.StatusInternalServerError, detail: "The server failed; it is not the request's fault"}
 	}
 	return &problem{status: status(e), code: e.Code, detail: e.Message}
+}
+
+// patiently has Amazon's SDKs come back when what they want is not there yet:
+// after a 429 they do, after a 409 they give up (docs/interop.md).
+func patiently(r *http.Request, err error) error {
+	p := explain(err)
+	if p.status != http.StatusConflict || r.Header.Get("X-Stages-Sdk") == "" {
+		return err
+	}
+	return &problem{status: http.StatusTooManyRequests, code: p.code, detail: p.detail}
 }
 
 func status(e *stage.Error) int {

@@ -276,6 +276,11 @@ func TestViewersComeBackLaterForSomebodyWhoDoesNotPublishYet(t *testing.T) {
 	if got := b.Header.Get("Retry-After"); got != "2" {
 		t.Errorf("to be tried again after %q", got)
 	}
+	c := d.do(request{
+		method: "POST", path: "/whip/subscribe/" + id, jwt: viewer, contentType: "application/sdp",
+		body: livetest.Subscriber(t).Offer(), header: http.Header{"X-Stages-Sdk": {"1.41.0"}},
+	})
+	wantProblem(t, c, http.StatusTooManyRequests, "") // which is what Amazon's SDKs come back after
 }
 
 func TestServerThatShutsDownSaysSo(t *testing.T) {
