@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -83,13 +84,20 @@ func (p *port) welcome() {
 	}
 }
 
-// connect takes a pipe in, unless there are too many.
+// connect takes a pipe in, unless there are too many. Of strangers, whom it takes a moment to introduce themselves, the
+// newest is let in and the oldest has to go.
 func (p *port) connect(conn net.Conn) bool {
 	from, ok := conn.RemoteAddr().(*net.TCPAddr)
 	if !ok {
 		return false
 	}
 	c := &pipe{port: p, conn: conn, from: piped(from.AddrPort()), gone: make(chan struct{}), ready: make(chan struct{}, 1)}
+	var oldest *pipe
+	defer func() {
+		if oldest != nil {
+			_ = oldest.conn.Close()
+		}
+	}()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
@@ -97,13 +105,22 @@ func (p *port) connect(conn net.Conn) bool {
 		return false
 	default:
 	}
-	if len(p.pipes) >= maxPipes || p.strangers >= maxStrangers || p.pipes[c.from] != nil {
+	if len(p.pipes) >= maxPipes || p.pipes[c.from] != nil {
 		return false
 	}
+	if len(p.strangers) == maxStrangers {
+		oldest = p.strangers[0]
+		p.introduced(oldest)
+	}
 	p.pipes[c.from] = c
-	p.strangers++
+	p.strangers = append(p.strangers, c)
 	p.workers.Go(c.run)
 	return true
+}
+
+// introduced takes a pipe off the list of strangers. p.mu is held.
+func (p *port) introduced(c *pipe) {
+	p.strangers = slices.DeleteFunc(p.strangers, func(s *pipe) bool { return s == c })
 }
 
 // run is the pipe's life.
@@ -168,7 +185,7 @@ func (c *pipe) own() bool {
 	p.mu.Lock()
 	owned := p.addresses[c.from] != nil
 	if owned {
-		p.strangers--
+		p.introduced(c)
 	}
 	p.mu.Unlock()
 	if !owned {
@@ -190,9 +207,7 @@ func (c *pipe) depart() {
 	delete(p.pipes, c.from)
 	delete(p.addresses, c.from)
 	delete(p.claims, c.from)
-	if !c.owned {
-		p.strangers--
-	}
+	p.introduced(c)
 	p.mu.Unlock()
 	if l != nil {
 		l.lose(c.from)

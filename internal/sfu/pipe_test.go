@@ -77,7 +77,7 @@ func noPipes(t testing.TB, p *port) {
 	until(t, "end of the connections", func() bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return len(p.pipes) == 0 && p.strangers == 0
+		return len(p.pipes) == 0 && len(p.strangers) == 0
 	})
 }
 
@@ -195,20 +195,27 @@ func TestStrangersOnTCPAreBounded(t *testing.T) {
 	t.Parallel()
 	e := openEngine(t, Options{Listener: listenTCP(t)})
 	p := e.port
+	one, two := net.Pipe()
+	defer two.Close()
+	oldest := &pipe{conn: one}
 	p.mu.Lock()
-	p.strangers = maxStrangers
+	for len(p.strangers) < maxStrangers {
+		p.strangers = append(p.strangers, oldest)
+	}
 	p.mu.Unlock()
-	telephone(t, e).hungUp()
-	p.mu.Lock()
-	p.strangers = 0
-	p.mu.Unlock()
+	first := telephone(t, e)
+	if _, err := two.Read(make([]byte, 1)); err == nil {
+		t.Error("the oldest is not sent away")
+	}
+	_ = first.Close()
+	noPipes(t, p)
 	l := p.dial(theirs, "", func() {})
 	defer l.close()
 	c := telephone(t, e)
 	c.settle(l)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.strangers != 0 || len(p.pipes) != 1 || p.addresses[piped(c.LocalAddr().(*net.TCPAddr).AddrPort())] != l {
+	if len(p.strangers) != 0 || len(p.pipes) != 1 || p.addresses[piped(c.LocalAddr().(*net.TCPAddr).AddrPort())] != l {
 		t.Error("counts a friend as a stranger")
 	}
 }

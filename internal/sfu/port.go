@@ -41,7 +41,7 @@ type port struct {
 	addresses map[netip.AddrPort]*link
 	claims    map[netip.AddrPort]*link // to addresses that are another's
 	pipes     map[netip.AddrPort]*pipe
-	strangers int // pipes that are nobody's yet
+	strangers []*pipe // that are nobody's yet, the oldest first
 	links     map[*link]struct{}
 }
 
