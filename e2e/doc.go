@@ -9,7 +9,7 @@
 //
 // The tests have the build tag e2e. A missing program is a skip, or a failure
 // when CALLBOARD_E2E is set to "all". The flag -e2e.kills makes the crash test longer;
-// the variable CALLBOARD_SOAK ("10m") has one test watch memory for that long.
+// the variable CALLBOARD_SOAK ("10m") has two tests watch memory for that long each.
 //
 // testdata/conformance holds scenarios of calls with what must come of them.
 // They are told to each of four SDKs, each with a server of its own: that of Go,
