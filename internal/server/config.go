@@ -69,6 +69,7 @@ type Config struct {
 	Watchers        int           // how many may watch rolls at a time
 	AccountWatchers int           // and of one account
 	Quotas          string        // aws, none, or the path of a file; see package quota
+	MediaMetrics    string        // of whom /metrics tells media: none, stages, participants
 	LogLevel        slog.Level
 	LogFormat       string // text or json
 	LogOutput       io.Writer
@@ -93,6 +94,7 @@ func Default() Config {
 		RollMemory:      store.DefaultRollBytes >> 20,
 		Watchers:        10_000,
 		AccountWatchers: 5_000,
+		MediaMetrics:    metricsOfStages,
 		LogFormat:       "text",
 		LogOutput:       io.Discard,
 		ShutdownMax:     10 * time.Second,

@@ -37,6 +37,7 @@ func newMetrics(s *Server) *metrics {
 		}, []string{"operation"}),
 	}
 	m.registry.MustRegister(m.requests, m.durations, probes(s), refusals{s.meter.Stats}, deliveries{s.courier.Stats},
+		mediaSeries{s.cfg.MediaMetrics, s.floor.InspectAll},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -71,6 +71,7 @@ func Settings() []Setting {
 		count("roll-memory", "MiB of memory for the participants of busy sessions; 0 reads them all from the database", func(c *Config) *int { return &c.RollMemory }),
 		count("watchers", "how many may watch rolls at a time, over event streams and WebSockets", func(c *Config) *int { return &c.Watchers }),
 		count("account-watchers", "how many of these may be of one account", func(c *Config) *int { return &c.AccountWatchers }),
+		text("media-metrics", "of whom /metrics tells bitrates, loss and the like: none, stages, or participants, one series each", "none, stages or participants", isDetail, func(c *Config) *string { return &c.MediaMetrics }),
 		level("log-level", "least level that is logged", func(c *Config) *slog.Level { return &c.LogLevel }),
 		text("log-format", "text or json", "text or json", isFormat, func(c *Config) *string { return &c.LogFormat }),
 	}
@@ -242,6 +243,9 @@ func isAccount(v string) bool { return digits12.MatchString(v) }
 func isKeyID(v string) bool   { return keyIDPattern.MatchString(v) }
 func isSecret(v string) bool  { return secretPattern.MatchString(v) }
 func isFormat(v string) bool  { return v == "text" || v == "json" }
+func isDetail(v string) bool {
+	return v == metricsOfNothing || v == metricsOfStages || v == metricsOfParticipants
+}
 
 // off is the value of a setting for what is not to be there.
 const off = "off"
