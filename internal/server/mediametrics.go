@@ -59,7 +59,9 @@ func (m mediaSeries) Collect(out chan<- prometheus.Metric) {
 	var stages []staged
 	for arn, media := range m.look(context.Background()) {
 		s := staged{id: arn.ID, Media: media}
-		s.sort()
+		if s.sort(); s.people() == 0 {
+			continue // all that is known are attempts that failed
+		}
 		senders += len(s.sending)
 		receptions += s.receptions
 		stages = append(stages, s)
@@ -109,6 +111,16 @@ func (s *staged) sort() {
 			s.receiving = append(s.receiving, p)
 		}
 	}
+}
+
+// people counts who is there.
+func (s *staged) people() (n int) {
+	for _, p := range s.Participants {
+		if p.Connected || p.Publication != nil || p.Subscriptions != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // averages are the series of the stage as a whole.
