@@ -13,14 +13,16 @@ import (
 
 // crowd is everybody who asks a house for something, and their record of it.
 type crowd struct {
-	t       testing.TB
-	keepers []keeper // of one database; who has joined through one acts through it
-	moment  atomic.Int64
-	acts    atomic.Int64 // acknowledged
-	ruin    atomic.Bool  // answers may be lost from now on
-	names   atomic.Int64
+	t      testing.TB
+	homes  int // how many of the posts people come to; the others only answer
+	moment atomic.Int64
+	acts   atomic.Int64 // acknowledged
+	ruin   atomic.Bool  // answers may be lost from now on
+	names  atomic.Int64
 
 	mu      sync.Mutex
+	posts   []*post // of one database; who has joined at one acts there
+	hands   []hand
 	places  []*lobby
 	pages   []*page
 	unknown []*attempt
@@ -43,7 +45,7 @@ type person struct {
 	sync.Mutex
 	lobby  *lobby
 	id     string
-	home   int   // whom of the keepers it talks to
+	at     *post // where it joined last
 	line   *line // in the session it joined last
 	barred bool
 	stuck  bool // nobody knows whether what it did last has happened
@@ -52,6 +54,7 @@ type person struct {
 // attempt is an act of unknown outcome.
 type attempt struct {
 	verb   string
+	at     *post // that records it
 	lobby  *lobby
 	person *person
 	from   int64
@@ -73,23 +76,27 @@ func (c *crowd) fault(format string, args ...any) {
 	c.faults = append(c.faults, fmt.Sprintf(format, args...))
 }
 
-// ask asks and notes both moments.
-func (c *crowd) ask(home int, q ask) (a answer, asked, told int64) {
-	c.mu.Lock()
-	k := c.keepers[home%len(c.keepers)]
-	c.mu.Unlock()
+// ask asks one of the posts and notes both moments.
+func (c *crowd) ask(home int, q ask) (a answer, asked, told int64) { return c.askAt(c.post(home), q) }
+
+func (c *crowd) askAt(at *post, q ask) (a answer, asked, told int64) {
 	asked = c.tick()
-	a = k.do(context.Background(), q)
+	a = at.do(context.Background(), q)
 	told = c.tick()
-	if a.Outcome == lost && !c.ruin.Load() {
+	if a.Outcome == lost && !c.ruin.Load() && !at.falls() {
 		c.fault("%s of %s %s failed: %s", q.Verb, q.Session, q.Person, a.Text)
+	}
+	if a.Outcome == done && (q.Verb == "join" || q.Verb == "record") {
+		c.mu.Lock()
+		at.abreast = max(at.abreast, asked)
+		c.mu.Unlock()
 	}
 	return a, asked, told
 }
 
 // establish makes a stage for some people.
 func (c *crowd) establish(size int) {
-	a, _, _ := c.ask(0, ask{Verb: "create"})
+	a, _, _ := c.ask(int(c.moment.Load()), ask{Verb: "create"})
 	if a.Outcome != done {
 		return // a stage whose name nobody knows
 	}
@@ -103,8 +110,7 @@ func (c *crowd) establish(size int) {
 }
 
 func (c *crowd) newcomer(l *lobby) *person {
-	n := c.names.Add(1)
-	return &person{lobby: l, id: fmt.Sprintf("p%d", n), home: int(n)}
+	return &person{lobby: l, id: fmt.Sprintf("p%d", c.names.Add(1))}
 }
 
 // lobby gives any stage, nil if there is none.
@@ -125,7 +131,7 @@ func (c *crowd) act(rng *rand.Rand) {
 		return
 	}
 	if rng.IntN(l.size*40) == 0 {
-		c.demolish(l)
+		c.demolish(l, rng.IntN(len(c.posts)))
 		c.establish(l.size)
 		return
 	}
@@ -139,16 +145,21 @@ func (c *crowd) act(rng *rand.Rand) {
 	if p.barred && rng.IntN(3) == 0 {
 		l.replace(c, p)
 	}
-	switch here := p.line != nil && p.line.last().connected; {
+	at := c.post(rng.IntN(c.homes))
+	switch here := p.here(); {
 	case p.stuck:
 	case p.line != nil && !p.barred && rng.IntN(40) == 0:
-		c.kick(p)
-	case !here || rng.IntN(12) == 0:
-		c.join(p, users[rng.IntN(len(users))])
+		c.kick(p, rng.IntN(len(c.posts)))
+	case !here || p.at.falls() || rng.IntN(40) == 0:
+		c.join(p, at, users[rng.IntN(len(users))])
+	case rng.IntN(12) == 0:
+		c.join(p, p.at, users[rng.IntN(len(users))])
 	default:
 		c.record(p, p.whim(rng))
 	}
 }
+
+func (p *person) here() bool { return p.line != nil && p.line.last().connected }
 
 // whim is what somebody who is there hands in.
 func (p *person) whim(rng *rand.Rand) []stage.EventName {
@@ -197,13 +208,17 @@ func arrival(s *state, user string) effect {
 	return effect{facts, func(s *state) { s.exists, s.connected, s.user = true, true, user }}
 }
 
-func (c *crowd) join(p *person, user string) {
-	a, asked, told := c.ask(p.home, ask{Verb: "join", Stage: p.lobby.arn, Person: p.id, User: user})
+func (c *crowd) join(p *person, at *post, user string) {
+	a, asked, told := c.askAt(at, ask{Verb: "join", Stage: p.lobby.arn, Person: p.id, User: user})
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	elsewhere := p.here() && at != p.at
 	switch {
 	case a.Outcome == lost:
-		c.unsure(&attempt{verb: "join", lobby: p.lobby, person: p, from: asked, user: user})
+		c.unsure(&attempt{verb: "join", at: at, lobby: p.lobby, person: p, from: asked, user: user})
+	case elsewhere && a.Outcome == refused && a.Text == stage.ErrNotHeld.Message:
+	case elsewhere && a.Outcome == done && !p.at.falls() && !p.lobby.dying(told):
+		c.faults = append(c.faults, p.id+" is held by one server and comes to another")
 	case a.Outcome == refused && !p.barred && !p.lobby.dying(told):
 		c.faults = append(c.faults, fmt.Sprintf("%s may not join: %s", p.id, a.Text))
 	case a.Outcome == done && p.barred:
@@ -212,12 +227,15 @@ func (c *crowd) join(p *person, user string) {
 		c.faults = append(c.faults, p.id+" joins a stage that was deleted")
 	case a.Outcome == done:
 		c.acts.Add(1)
-		c.joined(p, a.Entry, asked, told, user)
+		c.joined(p, at, a.Entry, asked, told, user)
 	}
 }
 
 // joined notes an arrival. The lock is held.
-func (c *crowd) joined(p *person, e stage.Entry, asked, told int64, user string) {
+func (c *crowd) joined(p *person, at *post, e stage.Entry, asked, told int64, user string) {
+	if p.here() && at != p.at { // whoever held it had died, and this was found out now at the latest
+		p.lobby.leave(p.line, p.at.fell.Load(), told)
+	}
 	l := p.lobby.line(e.SessionID, p.id, told)
 	fresh := l.seq == 0
 	if fresh {
@@ -227,20 +245,30 @@ func (c *crowd) joined(p *person, e stage.Entry, asked, told int64, user string)
 	}
 	came := arrival(l.last(), user)
 	l.change(asked, told, came.events, came.alter)
-	p.line = l
+	p.line, p.at, l.at = l, at, at
 	p.lobby.joins = append(p.lobby.joins, joining{asked, told, l, fresh})
 }
 
 func (c *crowd) record(p *person, facts []stage.EventName) {
 	q := ask{Verb: "record", Stage: p.lobby.arn, Person: p.id, Entry: p.line.entry, Facts: facts}
-	a, asked, told := c.ask(p.home, q)
-	c.settle(a, &attempt{verb: "record", lobby: p.lobby, person: p, from: asked, effect: effectOf(facts)}, told)
+	a, asked, told := c.askAt(p.at, q)
+	c.settle(a, &attempt{verb: "record", at: p.at, lobby: p.lobby, person: p, from: asked, effect: effectOf(facts)}, told)
 }
 
-func (c *crowd) kick(p *person) {
-	a, asked, told := c.ask(p.home, ask{Verb: "kick", Stage: p.lobby.arn, Person: p.id})
+// kick disconnects somebody by any post. It is ordered away where it is, as
+// servers do it among themselves.
+func (c *crowd) kick(p *person, home int) {
+	at := c.post(home)
+	a, asked, told := c.askAt(at, ask{Verb: "kick", Stage: p.lobby.arn, Person: p.id})
 	p.barred = true
-	c.settle(a, &attempt{verb: "kick", lobby: p.lobby, person: p, from: asked, effect: departure(p.line.last())}, told)
+	x := &attempt{verb: "kick", at: p.at, lobby: p.lobby, person: p, from: asked, effect: effectOf(nil)}
+	if at == p.at || a.Outcome == done {
+		x.effect = departure(p.line.last())
+	}
+	if at != p.at && a.Outcome == done {
+		a, _, told = c.askAt(p.at, ask{Verb: "eject", Stage: p.lobby.arn, Person: p.id})
+	}
+	c.settle(a, x, told)
 }
 
 // settle notes the outcome of what somebody did who has a line.
@@ -278,7 +306,7 @@ func (c *crowd) unsure(x *attempt) {
 
 // demolish deletes a stage while people are on it. The oracle keeps it for the
 // rest of the round.
-func (c *crowd) demolish(l *lobby) {
+func (c *crowd) demolish(l *lobby, home int) {
 	c.mu.Lock()
 	if l.deletedFrom != never {
 		c.mu.Unlock()
@@ -286,7 +314,8 @@ func (c *crowd) demolish(l *lobby) {
 	}
 	l.deletedFrom = c.tick()
 	c.mu.Unlock()
-	a, asked, told := c.ask(0, ask{Verb: "delete", Stage: l.arn})
+	at := c.post(home)
+	a, asked, told := c.askAt(at, ask{Verb: "delete", Stage: l.arn})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch a.Outcome {
@@ -296,6 +325,6 @@ func (c *crowd) demolish(l *lobby) {
 	case refused:
 		c.faults = append(c.faults, fmt.Sprintf("%s cannot be deleted: %s", l.arn, a.Text))
 	case lost:
-		c.unsure(&attempt{verb: "delete", lobby: l, from: asked})
+		c.unsure(&attempt{verb: "delete", at: at, lobby: l, from: asked})
 	}
 }

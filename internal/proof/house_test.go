@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"callboard/internal/audit"
@@ -55,12 +56,22 @@ type answer struct {
 
 // premises say what a house stands on.
 type premises struct {
-	Data      string
-	Linger    time.Duration
-	RollBytes int64
-
+	Data         string
+	Linger       time.Duration
+	RollBytes    int64
 	JournalBytes int64
+
+	Among bool          // it is one of several on its data
+	Ahead time.Duration // how far its clock has been set ahead
 }
+
+// lease is for how long one among several is taken for alive. Nobody waits that
+// long: the clocks of those who survive are set ahead, twice by most of it, and
+// they say in between that they are alive.
+const (
+	lease = 40 * time.Second
+	leap  = lease * 6 / 10
+)
 
 // caller is who asks the control plane.
 var caller = stage.Caller{Account: "123456789012", Region: "eu-west-1", ARN: "arn:aws:iam::123456789012:root", Action: "ivs:Any"}
@@ -70,6 +81,7 @@ type house struct {
 	store            *store.Store
 	service, storing *stage.Service // storing never asks a roll
 	register         *stage.Register
+	ahead            atomic.Int64 // of its clock, in nanoseconds
 
 	mu      sync.Mutex
 	present map[key]*presence
@@ -98,14 +110,21 @@ func (rollless) Roll(stage.ARN, string, stage.ParticipantQuery) ([]stage.Partici
 }
 
 func openHouse(ctx context.Context, p premises) (*house, error) {
-	s, err := store.Open(ctx, store.Options{Path: p.Data, RollBytes: p.RollBytes, JournalBytes: p.JournalBytes})
+	h := &house{present: map[key]*presence{}}
+	h.ahead.Store(int64(p.Ahead))
+	s, err := store.Open(ctx, store.Options{Path: p.Data, RollBytes: p.RollBytes, JournalBytes: p.JournalBytes, Now: h.now})
 	if err != nil {
 		return nil, err
 	}
-	h := &house{store: s, present: map[key]*presence{}}
-	h.service, h.register, err = stage.Open(ctx, stage.Options{Store: s, Linger: p.Linger})
+	h.store = s
+	o := stage.Options{Store: s, Linger: p.Linger, Now: h.now, Lease: lease}
+	h.service, h.register, err = stage.Open(ctx, o)
 	if err == nil {
-		h.storing, _, err = stage.Open(ctx, stage.Options{Store: rollless{s}, Linger: p.Linger})
+		o.Store = rollless{s}
+		h.storing, _, err = stage.Open(ctx, o)
+	}
+	if err == nil && p.Among {
+		_, err = h.register.Enlist(ctx, "", "")
 	}
 	if err == nil {
 		h.service.UseFloor(h)
@@ -115,6 +134,16 @@ func openHouse(ctx context.Context, p premises) (*house, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return h, nil
+}
+
+func (h *house) now() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())) }
+
+// renew says that it is alive, if it is one among several.
+func (h *house) renew(ctx context.Context) (err error) {
+	if h.register.Process() != "" {
+		_, err = h.register.Renew(ctx)
+	}
+	return err
 }
 
 func (h *house) presence(k key) *presence {
@@ -223,8 +252,13 @@ func (h *house) act(ctx context.Context, q ask, a *answer) (err error) {
 		err = h.record(ctx, q)
 	case "kick":
 		err = h.service.Disconnect(ctx, caller, q.Stage, q.Person, "")
+	case "eject": // as another house orders that has barred somebody
+		err = h.Disconnect(ctx, q.Stage, q.Person, "", "")
+	case "later":
+		h.ahead.Add(int64(leap))
+		err = h.renew(ctx)
 	case "sweep":
-		err = h.register.Sweep(ctx)
+		err = cmp.Or(h.renew(ctx), h.register.Sweep(ctx))
 	case "people":
 		a.People, a.Next, err = service.Participants(ctx, caller, q.Filter.roll(q.Stage, q.Session, page))
 	case "sessions":
@@ -235,7 +269,9 @@ func (h *house) act(ctx context.Context, q ask, a *answer) (err error) {
 		r := &audit.Report{}
 		err = cmp.Or(r.Session(ctx, h.store, q.Stage, q.Session, nil), r.Err())
 	case "same":
-		err = h.same(ctx, q.Stage, q.Session)
+		if differs := h.same(ctx, q.Stage, q.Session); differs != nil {
+			a.Text = differs.Error()
+		}
 	case "audit": // all there is, nobody writing
 		var r *audit.Report
 		if r, err = audit.Everything(ctx, h.store); err == nil {
@@ -255,7 +291,7 @@ func (h *house) join(ctx context.Context, q ask) (stage.Entry, error) {
 	p.Lock()
 	defer p.Unlock()
 	e, err := h.register.Join(ctx, stage.Admission{
-		Stage: q.Stage, ParticipantID: q.Person, UserID: q.User, Expires: time.Now().Add(time.Hour),
+		Stage: q.Stage, ParticipantID: q.Person, UserID: q.User, Expires: h.now().Add(24 * time.Hour),
 	}, stage.Client{})
 	if err == nil {
 		p.entry, p.here = e, true

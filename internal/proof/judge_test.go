@@ -13,6 +13,7 @@ type page struct {
 	place       *place
 	q           ask
 	asked, told int64
+	since       int64 // what it shows was true at some moment from here on
 	a           answer
 }
 
@@ -21,14 +22,15 @@ func (p *page) String() string {
 	if p.q.Stored {
 		from = "database"
 	}
-	return fmt.Sprintf("%s of %s %s, filter %d, after %d, from %s, asked at %d, told at %d", p.q.Verb, p.q.Session, p.q.Person, p.q.Filter, p.q.After, from, p.asked, p.told)
+	return fmt.Sprintf("%s of %s %s, filter %d, after %d, from %s, asked at %d, not older than %d, told at %d",
+		p.q.Verb, p.q.Session, p.q.Person, p.q.Filter, p.q.After, from, p.asked, p.since, p.told)
 }
 
 // judge says what is wrong with the answers of a round that began at a moment.
 func judge(places []*place, pages []*page, since int64) (wrong []string) {
 	slices.SortFunc(pages, func(a, b *page) int { return cmp.Compare(a.told, b.told) })
 	for _, p := range pages {
-		if p.place.dead(p.asked) {
+		if p.place.dead(p.since) {
 			if n := len(p.a.People) + len(p.a.Sessions) + len(p.a.Events); n > 0 {
 				wrong = append(wrong, fmt.Sprintf("%v: %d rows of a stage that was deleted", p, n))
 			}
@@ -72,7 +74,7 @@ func (p *page) people() string {
 		if !p.q.Filter.matches(row.UserID, row.Connected, row.Published) {
 			return fmt.Sprintf("%+v does not match", row)
 		}
-		if !l.seen(p.asked, p.told, func(s state) bool {
+		if !l.seen(p.since, p.told, func(s state) bool {
 			return s.exists && s.user == row.UserID && s.connected == row.Connected && s.published == row.Published
 		}) {
 			return fmt.Sprintf("%+v is not true; it was %+v", row, l.states)
@@ -92,7 +94,7 @@ func (p *page) people() string {
 		if l.seq < low || l.seq > high || there[l.id] {
 			continue
 		}
-		if !l.seen(p.asked, p.told, func(s state) bool {
+		if !l.seen(p.since, p.told, func(s state) bool {
 			return !s.exists || !p.q.Filter.matches(s.user, s.connected, s.published)
 		}) {
 			return fmt.Sprintf("%s at place %d is missing; it was %+v", l.id, l.seq, l.states)

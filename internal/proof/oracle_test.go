@@ -37,6 +37,7 @@ type line struct {
 	session, id string
 	seq         int64
 	entry       stage.Entry
+	at          *post   // where it joined last
 	states      []state // the first is that it does not exist
 	events      []stage.EventName
 }
@@ -145,6 +146,14 @@ func (p *place) line(id, person string, by int64) *line {
 	}
 	s.touched = by
 	return l
+}
+
+// leave notes that the server has had somebody leave.
+func (p *place) leave(l *line, from, by int64) {
+	if gone := departure(l.last()); len(gone.events) > 0 {
+		l.change(from, by, gone.events, gone.alter)
+		p.sessions[l.session].touched = by
+	}
 }
 
 // known gives somebody's life in a session, nil if there was none.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"sync"
 	"testing"
+	"time"
 
 	"callboard/internal/store/storetest"
 )
@@ -52,16 +53,34 @@ func keepHouse(text string) error {
 	if err := say(answer{}); err != nil { // it is open
 		return err
 	}
+	over := make(chan struct{})
 	var asked sync.WaitGroup
+	asked.Go(func() { h.live(ctx, over) })
 	for {
 		var q ask
 		if err := in.Decode(&q); errors.Is(err, io.EOF) {
+			close(over)
 			asked.Wait()
 			return h.store.Close()
 		} else if err != nil {
 			return err
 		}
 		asked.Go(func() { say(h.do(ctx, q)) })
+	}
+}
+
+// live says now and then that the house is alive.
+func (h *house) live(ctx context.Context, over <-chan struct{}) {
+	for beat := time.NewTicker(lease / 4); ; {
+		select {
+		case <-over:
+			beat.Stop()
+			return
+		case <-beat.C:
+			if err := h.renew(ctx); err != nil {
+				os.Stderr.WriteString("house: " + err.Error() + "\n")
+			}
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -19,31 +20,41 @@ type estate struct {
 	premises
 	apart  bool              // in processes of their own
 	number int               // of houses on one database
+	homes  int               // how many of them people come to; 0 is all
 	server *storetest.Server // of the database, if it is one that may be killed
 
 	here   *house
 	apiece []*process
 }
 
-func (e *estate) open() ([]keeper, error) {
+func (e *estate) open() ([]*post, error) {
 	if !e.apart {
 		h, err := openHouse(context.Background(), e.premises)
 		e.here = h
-		return []keeper{h}, err
+		return []*post{{keeper: h}}, err
 	}
-	var keepers []keeper
-	e.apiece = nil
-	for range e.number {
-		p, err := startProcess(e.premises)
+	e.apiece = make([]*process, e.number)
+	posts := make([]*post, e.number)
+	for i := range posts {
+		p, err := e.openOne(i)
 		if err != nil {
 			return nil, err
 		}
-		e.apiece = append(e.apiece, p)
-		if keepers = append(keepers, p); !p.opened() {
-			return nil, errors.New("the house was not opened")
-		}
+		posts[i] = p
 	}
-	return keepers, nil
+	return posts, nil
+}
+
+// openOne opens the house of one place, in a process.
+func (e *estate) openOne(i int) (*post, error) {
+	p, err := startProcess(e.premises)
+	if err != nil {
+		return nil, err
+	}
+	if e.apiece[i] = p; !p.opened() {
+		return nil, errors.New("the house was not opened")
+	}
+	return &post{keeper: p}, nil
 }
 
 // end closes the houses, or kills them.
@@ -93,7 +104,7 @@ func duration(t testing.TB, ordinary time.Duration) time.Duration {
 
 func newTrial(t testing.TB, e *estate, seed uint64) *trial {
 	t.Helper()
-	keepers, err := e.open()
+	posts, err := e.open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +113,7 @@ func newTrial(t testing.TB, e *estate, seed uint64) *trial {
 			t.Errorf("close: %v", err)
 		}
 	})
-	x := &trial{crowd: &crowd{t: t, keepers: keepers}, estate: e, seed: seed, rng: rand.New(rand.NewPCG(seed, 1))}
+	x := &trial{crowd: &crowd{t: t, posts: posts, homes: cmp.Or(e.homes, e.number)}, estate: e, seed: seed, rng: rand.New(rand.NewPCG(seed, 1))}
 	for _, size := range []int{1, 3, 10, 40} {
 		x.establish(size)
 	}
@@ -127,7 +138,7 @@ func (x *trial) bustle(stop <-chan struct{}, round int) *sync.WaitGroup {
 					x.walk(rng)
 				}
 				if w == 0 && rng.IntN(20) == 0 {
-					x.ask(rng.IntN(8), ask{Verb: "sweep"})
+					x.ask(rng.IntN(x.homes), ask{Verb: "sweep"})
 				}
 			}
 		})
@@ -139,17 +150,16 @@ func (x *trial) bustle(stop <-chan struct{}, round int) *sync.WaitGroup {
 func (x *trial) round(round, n int, how string) {
 	x.t.Helper()
 	since, stop := x.tick(), make(chan struct{})
-	enough := x.acts.Load() + int64(n)
 	everybody := x.bustle(stop, round)
-	for deadline := time.Now().Add(time.Minute); x.acts.Load() < enough; time.Sleep(200 * time.Microsecond) {
-		if time.Now().After(deadline) {
-			x.t.Errorf("%d acts are not done in a minute", n)
-			break
-		}
-	}
-	by, opened := int64(0), int64(0)
+	x.await(n)
+	by := int64(0)
 	switch how {
 	case "":
+		close(stop)
+		everybody.Wait()
+		by = x.tick()
+	case "fall": // of one house among several, which go on
+		x.fall(n)
 		close(stop)
 		everybody.Wait()
 		by = x.tick()
@@ -171,14 +181,67 @@ func (x *trial) round(round, n int, how string) {
 		close(stop)
 		everybody.Wait()
 		by = x.tick()
+		fallen := x.posts
 		x.reopen(how == "kill")
-		opened = x.tick()
+		for _, at := range fallen {
+			at.by, at.buried = by, x.tick()
+			at.fell.Store(by)
+		}
 		x.ruin.Store(false)
 	}
-	x.resolve(by, opened)
+	x.resolve(by)
 	x.judge(since, "of a round")
 	x.confirm(since)
 	x.judge(since, "afterwards")
+}
+
+// await waits until about n acts more are done.
+func (x *trial) await(n int) {
+	enough := x.acts.Load() + int64(n)
+	for deadline := time.Now().Add(time.Minute); x.acts.Load() < enough; time.Sleep(200 * time.Microsecond) {
+		if time.Now().After(deadline) {
+			x.t.Errorf("%d acts are not done in a minute", n)
+			return
+		}
+	}
+}
+
+// fall kills one of several houses, and opens another one in its place, while
+// people act and walk at all of them.
+func (x *trial) fall(n int) {
+	x.t.Helper()
+	i := x.rng.IntN(len(x.posts))
+	old := x.posts[i]
+	old.fell.Store(x.tick())
+	x.estate.apiece[i].kill()
+	by := x.tick()
+	x.await(n / 2)
+	x.later(i)
+	x.ask(i+1, ask{Verb: "sweep"})
+	x.mu.Lock()
+	old.by, old.buried = by, x.tick()
+	x.mu.Unlock()
+	fresh, err := x.estate.openOne(i)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	x.mu.Lock()
+	x.posts[i] = fresh
+	x.mu.Unlock()
+	x.kills++
+	x.await(n / 2)
+}
+
+// later lets the lease of a post that fell run out, and nobody else's.
+func (x *trial) later(fell int) {
+	for range 2 {
+		for i := range x.posts {
+			if i != fell {
+				x.ask(i, ask{Verb: "later"})
+			}
+		}
+		x.estate.Ahead += leap
+	}
 }
 
 func (x *trial) judge(since int64, when string) {
@@ -200,12 +263,15 @@ func (x *trial) reopen(kill bool) {
 		p.kill()
 		x.kills++
 	}
-	keepers, err := x.estate.open()
+	if x.estate.Among {
+		x.estate.Ahead += 3 * lease // nobody is taken for alive
+	}
+	posts, err := x.estate.open()
 	if err != nil {
 		x.t.Fatalf("the house cannot be opened again: %v", err)
 	}
 	x.mu.Lock()
-	x.keepers = keepers
+	x.posts = posts
 	x.mu.Unlock()
 }
 

@@ -3,6 +3,7 @@ package proof
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"callboard/internal/stage"
 )
@@ -12,9 +13,10 @@ import (
 const newest = 12
 
 // resolve finds out what became of the acts of unknown outcome, nobody acting.
-// Each has happened wholly or not at all, and not later than by. If the house
-// was opened anew meanwhile, everybody has left by opened, which is else 0.
-func (c *crowd) resolve(by, opened int64) {
+// Each has happened wholly or not at all, and not later than by. If a post has
+// fallen, nothing happened there after that, and everybody has left it by the
+// time that it was buried.
+func (c *crowd) resolve(by int64) {
 	unknown := c.unknown
 	c.unknown = nil
 	for _, x := range unknown {
@@ -29,28 +31,28 @@ func (c *crowd) resolve(by, opened int64) {
 		}
 	}
 	for _, x := range unknown {
+		by, buried := by, int64(0)
+		if x.at.falls() {
+			by, buried = x.at.by, x.at.buried
+		}
 		switch {
 		case x.person == nil || x.lobby.deletedFrom != never:
 			continue
 		case x.verb == "join":
-			c.resolveJoin(x, by, opened)
+			c.resolveJoin(x, by, buried)
 		default:
-			x.resolve(c, c.lookUp(x.lobby, x.person.line.session, x.person.id), by, opened)
+			x.resolve(c, c.lookUp(x.lobby, x.person.line.session, x.person.id), by, buried)
 		}
 		x.person.stuck = false
 		if x.verb == "kick" {
 			x.lobby.replace(c, x.person) // barred or not: nobody knows
 		}
 	}
-	if opened == 0 {
-		return
-	}
 	for _, l := range c.places {
 		for _, s := range l.sessions {
 			for _, line := range s.lines {
-				if gone := departure(line.last()); len(gone.events) > 0 {
-					line.change(by, opened, gone.events, gone.alter)
-					s.touched = opened
+				if line.at != nil && line.at.falls() {
+					l.leave(line, line.at.by, line.at.buried)
 				}
 			}
 		}
@@ -128,7 +130,7 @@ func (c *crowd) resolveJoin(x *attempt, by, opened int64) {
 			l = &line{session: s.ID, id: p.id, states: []state{{}}}
 		}
 		is := c.lookUp(x.lobby, s.ID, p.id)
-		with, without := is.fits(l, opened > 0, arrival(l.last(), x.user)), is.fits(l, opened > 0)
+		with, without := is.fits(l, opened > 0, arrival(l.last(), x.user)), is.fits(l, l.at != nil && l.at.falls())
 		switch {
 		case !with && !without:
 			c.fault("the join of %s in %s has happened in part: %+v, before it %+v", p.id, s.ID, is, l.last())
@@ -136,7 +138,7 @@ func (c *crowd) resolveJoin(x *attempt, by, opened int64) {
 			c.fault("the join of %s has happened in %s and in %s", p.id, found, s.ID)
 		case with && !without:
 			found = s.ID
-			c.joined(p, stage.Entry{
+			c.joined(p, x.at, stage.Entry{
 				Stage: x.lobby.arn, Session: s.No, SessionID: s.ID, Seq: is.row.Seq, ParticipantID: p.id, JoinedAt: is.row.FirstJoin,
 			}, x.from, by, x.user)
 		}
@@ -146,26 +148,44 @@ func (c *crowd) resolveJoin(x *attempt, by, opened int64) {
 // confirm reads everything there is on the stages that are left, nobody acting:
 // every acknowledged fact is found, and nothing else.
 func (c *crowd) confirm(since int64) {
+	rest := time.Now()
 	for _, l := range c.places {
 		c.walkSessions(l, 0, 10_000)
 		for id, s := range l.sessions {
 			if s.touched < since && int(since)%8 != len(s.lines)%8 { // of the old ones some
 				continue
 			}
-			for _, stored := range []bool{true, false} {
-				for _, f := range []filter{0, filter(since) % filters} {
-					c.turn(l, 0, ask{Verb: "people", Session: id, Filter: f, Limit: 10_000, Stored: stored})
-				}
-			}
 			for person := range s.lines {
 				c.walkEvents(l, 0, id, person, 10_000)
 			}
-			for i := range c.keepers {
-				c.mustAnswer(i, ask{Verb: "same", Stage: l.arn, Session: id})
+			for i := range c.posts {
+				c.level(i, ask{Verb: "same", Stage: l.arn, Session: id}, rest)
+				for _, stored := range []bool{true, false} {
+					for _, f := range []filter{0, filter(since) % filters} {
+						c.turnNow(l, i, ask{Verb: "people", Session: id, Filter: f, Limit: 10_000, Stored: stored})
+					}
+				}
 			}
 		}
 	}
 	c.mustAnswer(0, ask{Verb: "audit"})
+}
+
+// level waits until a post's rolls are what the database has. They have had
+// their time if nobody has acted for as long as a page may be late.
+func (c *crowd) level(home int, q ask, rest time.Time) {
+	for {
+		over := len(c.posts) == 1 || time.Since(rest) > late
+		a, _, _ := c.ask(home, q)
+		if a.Outcome == done && a.Text == "" {
+			return
+		}
+		if over {
+			c.fault("%s at post %d, nobody having acted for %v: %s", q.Verb, home, time.Since(rest), a.Text)
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func (c *crowd) mustAnswer(home int, q ask) string {
