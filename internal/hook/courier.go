@@ -122,14 +122,14 @@ func (c *Courier) wake() {
 // tick makes the rounds under way those that should be.
 func (c *Courier) tick(ctx context.Context, until *time.Time) error {
 	list, err := c.all(ctx)
-	if err == nil && c.configure(ctx, list) {
-		list, err = c.all(ctx)
-	}
-	if err == nil && len(list) > 0 && time.Until(*until) < turnLength*2/3 {
+	if err == nil && len(list)+len(c.o.URLs) > 0 && time.Until(*until) < turnLength*2/3 {
 		began := time.Now()
 		if err = c.takeTurn(ctx); err == nil {
 			*until = began.Add(turnLength)
 		}
+	}
+	if err == nil && time.Now().Before(*until) && c.configure(ctx, list) {
+		list, err = c.all(ctx)
 	}
 	if errors.Is(err, errNoTurn) || time.Now().After(*until) {
 		list = nil // what is not known to be ours is left alone
@@ -187,7 +187,8 @@ func (c *Courier) stop() {
 }
 
 // configure makes the hooks of the configuration those that are stored, and
-// tells whether it had to change anything.
+// tells whether it had to change anything. Of several processes the one whose turn it
+// is does that: with two that are configured otherwise, hooks would come and go.
 func (c *Courier) configure(ctx context.Context, list []served) bool {
 	changed := false
 	missing := slices.Clone(c.o.URLs)
@@ -199,21 +200,25 @@ func (c *Courier) configure(ctx context.Context, list []served) bool {
 		i := slices.Index(missing, h.URL)
 		if i < 0 {
 			changed = true
-			c.must(c.remove(ctx, h.ARN))
+			err := c.inTurn(ctx, func(tx stage.Tx) error { return drop(tx, h.ARN) })
+			if err == nil {
+				err = c.remove(ctx, h.ARN)
+			}
+			c.must(err)
 			continue
 		}
 		missing = slices.Delete(missing, i, i+1)
 		if !slices.Equal(h.secrets, c.o.Secrets) || h.Disabled {
 			changed = true
 			h.secrets, h.Disabled, h.Reason = c.o.Secrets, false, ""
-			c.must(c.store.Update(ctx, func(tx stage.Tx) error { return put(tx, &h) }))
+			c.must(c.inTurn(ctx, func(tx stage.Tx) error { return put(tx, &h) }))
 		}
 	}
 	for _, address := range missing {
 		changed = true
 		from, _ := c.service.Latest()
 		h := Hook{ARN: c.configuredARN(address), URL: address, Configured: true, secrets: c.o.Secrets}
-		c.must(c.store.Update(ctx, func(tx stage.Tx) error {
+		c.must(c.inTurn(ctx, func(tx stage.Tx) error {
 			if _, err := tx.Document(h.ARN); !errors.Is(err, stage.ErrNoRow) {
 				return err // another process was faster
 			}
@@ -224,7 +229,7 @@ func (c *Courier) configure(ctx context.Context, list []served) bool {
 }
 
 func (c *Courier) must(err error) {
-	if err != nil {
+	if err != nil && !errors.Is(err, errNoTurn) {
 		c.log.Error("a webhook of the configuration cannot be stored", "error", err)
 	}
 }

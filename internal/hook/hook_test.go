@@ -15,6 +15,38 @@ import (
 	"callboard/internal/stage"
 )
 
+func TestOfTwoProcessesWithOtherWebhooksTheOneWhoseTurnItIsDecides(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		open := func(url string) process {
+			_, p := w.courier(Options{Transport: &receiver{}, URLs: []string{url}, Secrets: []string{NewSecret()}})
+			return p
+		}
+		stored := func() (list []string) {
+			w.check(w.store.View(t.Context(), func(tx stage.Tx) error {
+				docs, err := tx.Documents(stage.DocumentQuery{Type: typeHook, Account: w.caller.Account, Region: w.caller.Region, Limit: 10})
+				for _, d := range docs {
+					h, err := hookOf(d)
+					w.check(err)
+					list = append(list, h.URL)
+				}
+				return err
+			}))
+			return list
+		}
+		first := open("http://127.0.0.1:1/a")
+		time.Sleep(time.Minute)
+		open("http://127.0.0.1:1/b")
+		for range 100 {
+			time.Sleep(700 * time.Millisecond)
+			equal(t, "webhooks", stored(), []string{"http://127.0.0.1:1/a"})
+		}
+		first.stop()
+		time.Sleep(time.Minute)
+		equal(t, "webhooks after its turn", stored(), []string{"http://127.0.0.1:1/b"})
+	})
+}
+
 func TestABodyHasTheShapeOfEventBridge(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 4, 5, 6, 7, 89e6, time.UTC)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"callboard/internal/live"
@@ -52,6 +53,8 @@ func (s *Server) commonSettings() (map[string]string, error) {
 		"access-key-id and secret-access-key": s.credentials.AccessKeyID + "\n" + s.credentials.SecretAccessKey,
 		"the access keys of `callboard keys`": string(keys),
 		"buckets":                             s.cfg.Buckets,
+		"webhooks":                            strings.Join(slices.Sorted(slices.Values(s.cfg.Webhooks)), "\n"),
+		"the secrets of webhooks":             strings.Join(s.cfg.WebhookSecrets, "\n"),
 	}, nil
 }
 
