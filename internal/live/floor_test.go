@@ -296,24 +296,29 @@ func TestRequestsAndTheClosingOfTheFloorDoNotMissEachOther(t *testing.T) {
 	}
 }
 
-// flaky is a store whose updates fail for a while.
+// flaky is a store whose updates fail for a while, having stored or not.
 type flaky struct {
 	stage.Store
-	mu    sync.Mutex
-	fails int
+	mu     sync.Mutex
+	fails  int
+	stores bool // although it says that it failed
 }
 
 func (f *flaky) Update(ctx context.Context, fn func(stage.Tx) error) error {
 	f.mu.Lock()
-	failing := f.fails > 0
+	failing, stores := f.fails > 0, f.stores
 	if failing {
 		f.fails--
 	}
 	f.mu.Unlock()
-	if failing {
+	if failing && !stores {
 		return errors.New("the disk is full")
 	}
-	return f.Store.Update(ctx, fn)
+	err := f.Store.Update(ctx, fn)
+	if failing && err == nil {
+		err = errors.New("nobody knows whether it was stored")
+	}
+	return err
 }
 
 func (f *flaky) fail(n int) {
@@ -336,6 +341,25 @@ func TestLeavingIsRecordedEvenIfTheStoreFailsForAWhile(t *testing.T) {
 	h.await(a, "JOINED", "LEFT")
 	h.attend(a)
 	h.want(a, "JOINED", "LEFT", "JOINED")
+}
+
+func TestFactsWhoseAnswerWasLostAreRecordedOnce(t *testing.T) {
+	t.Parallel()
+	disk := flaky{stores: true}
+	h := open(t, livetest.Setting{Live: live.Options{Tick: time.Hour}, Store: func(s stage.Store) stage.Store {
+		disk.Store = s
+		return &disk
+	}})
+	a := h.Admit(h.Stage())
+	h.attend(a)
+	disk.fail(3)
+	m, _ := h.publish(a)
+	h.await(a, "JOINED", "PUBLISH_STARTED")
+	disk.fail(3)
+	if err := m.Close(h.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.await(a, "JOINED", "PUBLISH_STARTED", "PUBLISH_STOPPED")
 }
 
 func TestClosingDoesNotWaitForeverForAStoreThatFails(t *testing.T) {

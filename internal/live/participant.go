@@ -129,14 +129,16 @@ func (p *participant) describe(c stage.Client) {
 }
 
 // record writes facts of a connected participant. The book must not miss
-// one, so it tries again until it works, the register says that it never
+// one, nor have it twice, so it tries again until it works, the register says that it never
 // will, or the floor closes.
 func (p *participant) record(facts ...stage.Fact) {
+	write := p.floor.Register.Record
 	for pause := firstPause; ; pause = longer(pause) {
-		err := p.floor.Register.Record(p.floor.facts, *p.entry, facts...)
+		err := write(p.floor.facts, *p.entry, facts...)
 		if err == nil {
 			return
 		}
+		write = p.floor.Register.RecordAgain
 		if errors.Is(err, stage.ErrNotHeld) {
 			p.log.Warn("another process has taken over, so everything ends here", "facts", len(facts))
 			p.post(func() { p.endAll(stage.ReasonUnknown, "") })

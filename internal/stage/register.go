@@ -127,11 +127,20 @@ func connect(tx Tx, s *Session, p *Participant, a Admission, c Client) error {
 // participant DISCONNECTED; facts about one who is not connected are dropped,
 // but for errors. It fails with [ErrNotHeld] if this process does not hold the participant any more.
 func (r *Register) Record(ctx context.Context, e Entry, facts ...Fact) error {
+	return r.recordAll(ctx, e, func(Tx, Participant) ([]Fact, error) { return facts, nil })
+}
+
+// recordAll appends the facts that are left when all that is stored is known.
+func (r *Register) recordAll(ctx context.Context, e Entry, left func(Tx, Participant) ([]Fact, error)) error {
 	return r.store.Update(ctx, func(tx Tx) error {
 		if err := r.holds(tx, e.Stage, e.ParticipantID); err != nil {
 			return err
 		}
 		p, err := tx.Participant(e.Session, e.ParticipantID)
+		if err != nil {
+			return err
+		}
+		facts, err := left(tx, p)
 		if err != nil {
 			return err
 		}
