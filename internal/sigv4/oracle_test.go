@@ -201,14 +201,17 @@ func TestSDKAndWeAgreeOnAnyRequest(t *testing.T) {
 	}
 }
 
-func TestPresignedRequestsMayLeaveTheirBodyOpenAndOthersMayNot(t *testing.T) {
+func TestNoSignatureLeavesABodyOpen(t *testing.T) {
 	t.Parallel()
 	c := call{method: "POST", target: "/x", body: "{}", header: map[string]string{"X-Amz-Content-Sha256": unsignedPayload}}
 	v := verifier(exampleKey, exampleTime)
 
 	presigned, _ := received(t, sdkPresign(t, c.request(t), exampleKey, unsignedPayload, "60"))
-	if _, err := v.Verify(presigned, []byte("{}")); err != nil {
-		t.Errorf("presigned: %v", err)
+	if _, err := v.Verify(presigned, nil); err != nil {
+		t.Errorf("presigned, without a body: %v", err)
+	}
+	if _, err := v.Verify(presigned, []byte("{}")); err == nil {
+		t.Error("the presigned form left its body open")
 	}
 	r := c.request(t)
 	sdkSign(t, r, exampleKey, unsignedPayload)

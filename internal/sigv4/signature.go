@@ -52,17 +52,20 @@ func appendStringToSign(buf []byte, a *authorization, sum []byte) []byte {
 	return hex.AppendEncode(buf, sum)
 }
 
-const unsignedPayload = "UNSIGNED-PAYLOAD"
+const (
+	unsignedPayload = "UNSIGNED-PAYLOAD"
+	emptyHash       = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" // SHA-256 of no body
+)
 
 // payloadHash is what stands for the body in the canonical request. A header
-// that names the hash must, if signed, name the true one; only a presigned
-// request may leave its body open.
+// that names the hash must, if signed, name the true one. A presigned request may
+// say that its body is not signed, but then it must not have one.
 func payloadHash(r *http.Request, a *authorization, actual []byte) ([]byte, bool) {
 	values := r.Header["X-Amz-Content-Sha256"]
 	if len(values) == 0 || !signs(a.signedHeaders, "x-amz-content-sha256") {
 		return actual, true
 	}
-	if a.presigned && values[0] == unsignedPayload {
+	if a.presigned && values[0] == unsignedPayload && string(actual) == emptyHash {
 		actual = []byte(unsignedPayload)
 	}
 	return actual, len(values) == 1 && values[0] == string(actual)
