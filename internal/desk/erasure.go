@@ -38,5 +38,6 @@ func (d *Desk) eraseUser(ctx context.Context, c *call, in *eraseUserInput) (*era
 		e.Stage = arn
 	}
 	done, err := d.o.Service.Erase(ctx, c.Caller, e)
+	d.reader.forget() // what watchers have been told is in memory
 	return &erased{Participants: done.Participants, Sessions: done.Sessions}, err
 }

@@ -36,12 +36,13 @@ const (
 type (
 	// rollEntry is a participant in the roll, as ListParticipants has it.
 	rollEntry struct {
-		ParticipantID string    `json:"participantId"`
-		UserID        string    `json:"userId" doc:"empty if there is none"`
-		State         string    `json:"state" enum:"CONNECTED,DISCONNECTED"`
-		Published     bool      `json:"published" doc:"whether the participant ever published in this session"`
-		FirstJoinTime time.Time `json:"firstJoinTime"`
-		JoinSequence  int64     `json:"joinSequence" doc:"from 1; the roll is in descending order of it"`
+		ParticipantID  string    `json:"participantId"`
+		UserID         string    `json:"userId" doc:"empty if there is none"`
+		State          string    `json:"state" enum:"CONNECTED,DISCONNECTED"`
+		Published      bool      `json:"published" doc:"whether the participant ever published in this session"`
+		RecordingState string    `json:"recordingState" enum:"DISABLED,STARTING,ACTIVE,STOPPING,STOPPED,FAILED"`
+		FirstJoinTime  time.Time `json:"firstJoinTime"`
+		JoinSequence   int64     `json:"joinSequence" doc:"from 1; the roll is in descending order of it"`
 	}
 
 	// snapshotMessage is a part of the roll, the newest joins first.
@@ -97,7 +98,7 @@ func toRollEntry(p *stage.Participant) rollEntry {
 	if p.Connected {
 		state = "CONNECTED"
 	}
-	return rollEntry{p.ID, p.UserID, state, p.Published, p.FirstJoin.UTC(), p.Seq}
+	return rollEntry{p.ID, p.UserID, state, p.Published, recordingStates[p.Recording], p.FirstJoin.UTC(), p.Seq}
 }
 
 // appendChange appends a changeMessage but for its beginning, which is the view: that

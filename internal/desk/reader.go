@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -84,6 +85,21 @@ func (r *reader) detach(arn stage.ARN, s *strip) {
 	defer r.mu.Unlock()
 	if s.watchers--; s.watchers == 0 && !s.gone {
 		delete(r.strips, arn)
+	}
+}
+
+// forget takes what was told of people off the strips: somebody has been erased.
+// Watchers who have not told it yet read the feed.
+func (r *reader) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.strips {
+		for _, e := range s.entries {
+			if e.change != nil {
+				s.from = e.key
+			}
+		}
+		s.entries = slices.DeleteFunc(slices.Clone(s.entries), func(e *entry) bool { return e.key <= s.from })
 	}
 }
 

@@ -81,6 +81,33 @@ func TestAWatchGoesOnAfterItsCursorWithoutAGapAndWithoutRepeats(t *testing.T) {
 	}
 }
 
+func TestNothingOfAnErasedUserStaysInMemoryForWatchersWhoGoOnWithoutAGap(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	base := w.serve()
+	ann := w.join(w.newStage(), "ann")
+	v := w.view(t, base+watchPath(ann), "")
+	v.until(caughtUp)
+	bob := w.join(ann.Stage, "bob")
+	w.record(bob, stage.Left)
+	v.until(left)
+	w.ask("POST", "/erasures", `{"userId":"bob"}`, &struct{}{})
+	w.reader.mu.Lock()
+	for _, s := range w.reader.strips {
+		for _, e := range s.entries {
+			if strings.Contains(string(e.data), "bob") {
+				t.Errorf("in memory is %s", e.data)
+			}
+		}
+	}
+	w.reader.mu.Unlock()
+	w.join(ann.Stage, "zoë")
+	v.until(joined)
+	if got := strings.Join(v.heard, " "); got != "snapshot caught-up joined left joined" {
+		t.Errorf("heard were %s", got)
+	}
+}
+
 func TestACursorThatIsNotOneOfThisWatchBeginsWithAResetSnapshot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

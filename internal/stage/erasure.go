@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -89,24 +90,11 @@ func (s *Service) eachWith(ctx context.Context, c Caller, e Erasure, act func(Se
 // checkErasure refuses before anything is touched.
 func (s *Service) checkErasure(ctx context.Context, c Caller, e Erasure) error {
 	err := s.store.View(ctx, func(tx Tx) error {
-		for after, n := int64(0), sweepBatch; n == sweepBatch; {
-			docs, err := tx.Documents(DocumentQuery{Type: TypeIngestConfiguration, Account: c.Account, Region: c.Region, After: after, Limit: sweepBatch})
-			n = len(docs)
-			for _, d := range docs {
-				after = d.No
-				i, err := ingestConfiguration(d)
-				if err == nil && i.UserID == e.UserID {
-					err = fail(Conflict, "Ingest configuration %s has this user id; delete it first", d.ARN)
-				}
-				if err != nil {
-					return err
-				}
-			}
-			if err != nil {
-				return err
-			}
+		regions, err := tx.Regions(TypeIngestConfiguration, c.Account)
+		for _, region := range regions {
+			err = errors.Join(err, checkIngest(tx, c.Account, region, e.UserID))
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return err
@@ -131,6 +119,28 @@ func (s *Service) checkErasure(ctx context.Context, c Caller, e Erasure) error {
 			return nil
 		})
 	})
+}
+
+// checkIngest refuses if an ingest configuration has the user id.
+func checkIngest(tx Tx, account, region, userID string) error {
+	for after, n := int64(0), sweepBatch; n == sweepBatch; {
+		docs, err := tx.Documents(DocumentQuery{Type: TypeIngestConfiguration, Account: account, Region: region, After: after, Limit: sweepBatch})
+		n = len(docs)
+		for _, d := range docs {
+			after = d.No
+			i, err := ingestConfiguration(d)
+			if err == nil && i.UserID == userID {
+				err = fail(Conflict, "Ingest configuration %s has this user id; delete it first", d.ARN)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func stillHere(s Session, p Participant) error {

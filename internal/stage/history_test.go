@@ -230,6 +230,11 @@ func TestWhoIsConnectedOrHasAnIngestConfigurationIsNotErased(t *testing.T) {
 	if _, err := w.Erase(t.Context(), w.caller, stage.Erasure{UserID: "ann"}); stage.KindOf(err) != stage.Conflict || !strings.Contains(err.Error(), ingest.ARN.String()) {
 		t.Errorf("with an ingest configuration: %v", err)
 	}
+	elsewhere := w.caller
+	elsewhere.Region = "ap-south-1"
+	if _, err := w.Erase(t.Context(), elsewhere, stage.Erasure{UserID: "ann"}); stage.KindOf(err) != stage.Conflict || !strings.Contains(err.Error(), ingest.ARN.String()) {
+		t.Errorf("with an ingest configuration in another region: %v", err)
+	}
 	w.check(w.DeleteIngestConfiguration(t.Context(), w.caller, ingest.ARN, false))
 	stranger := stage.Caller{Account: "999999999999", Region: w.caller.Region}
 	if done, err := w.Erase(t.Context(), stranger, stage.Erasure{UserID: "ann"}); err != nil || done != (stage.Erased{}) {

@@ -59,6 +59,8 @@ type Tx interface {
 	Document(arn ARN) (Document, error)
 	// Documents lists documents in order of creation.
 	Documents(DocumentQuery) ([]Document, error)
+	// Regions lists the regions in which an account has documents of one type.
+	Regions(typ, account string) ([]string, error)
 	// CountDocuments counts the documents of one type of one account and region, up to most.
 	CountDocuments(typ, account, region string, most int) (int, error)
 	// PutDocument stores d. No zero inserts and sets d.No, d.Version and

@@ -70,6 +70,10 @@ func openSole(ctx context.Context, path string) (*sole, error) {
 
 func (s *sole) close() error { return errors.Join(s.conn.close(), s.engine.close()) }
 
+// running are the tables that say which servers run, whom each holds and what
+// they tell each other: not facts, and not true of the target.
+var running = []string{"batch", "process", "seat"}
+
 // copyAll copies all tables, with the right to write on both sides.
 func copyAll(ctx context.Context, source, target conn, progress func(Copying)) error {
 	if err := errors.Join(source.beginWrite(), target.beginWrite()); err != nil {
@@ -81,6 +85,7 @@ func copyAll(ctx context.Context, source, target conn, progress func(Copying)) e
 	if err == nil {
 		err = empty(to, tables)
 	}
+	tables = slices.DeleteFunc(tables, func(name string) bool { return slices.Contains(running, name) })
 	slices.Sort(tables)
 	for _, name := range tables {
 		if err == nil {

@@ -19,6 +19,8 @@ const (
 	listLinked = `SELECT ` + documentColumns + ` FROM link k JOIN document d ON d.arn = k.source
 		WHERE k.target = $1 AND k.type = $2 AND k.account = $3 AND k.region = $4 AND k.no > $5
 		ORDER BY k.target, k.type, k.account, k.region, k.no LIMIT 0 + $6`
+	nextRegion = `SELECT d.region FROM document d WHERE d.type = $1 AND d.account = $2 AND d.region > $3
+		ORDER BY d.type, d.account, d.region, d.no LIMIT 1`
 	countDocuments = `SELECT COUNT(*) FROM (SELECT 1 FROM document WHERE type = $1 AND account = $2 AND region = $3 LIMIT 0 + $4) AS few`
 	insertDocument = `INSERT INTO document (arn, type, account, region, no, version, created, name, tags, body)
 		VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9)`
@@ -74,6 +76,20 @@ func (t *tx) Documents(q stage.DocumentQuery) ([]stage.Document, error) {
 		list, bad = append(list, d), errors.Join(bad, err)
 	}, args...)
 	return list, errors.Join(err, bad)
+}
+
+// Regions lists the regions in which an account has documents of one type.
+func (t *tx) Regions(typ, account string) (list []string, err error) {
+	for last := ""; err == nil; {
+		err = t.one(nextRegion, func(r row) { last = r.text(0) }, typ, account, last)
+		if err == nil {
+			list = append(list, last)
+		}
+	}
+	if errors.Is(err, stage.ErrNoRow) {
+		err = nil
+	}
+	return list, err
 }
 
 // CountDocuments counts the documents of one type of one account and region, up to most.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -160,6 +161,11 @@ func documentLists(open opener) func(*testing.T) {
 			})
 			equal(t, "count", got, n)
 		}
+		regions := read(t, s, func(tx stage.Tx) ([]string, error) { return tx.Regions(stage.TypeStage, "123456789012") })
+		if !slices.Contains(regions, "eu-west-1") || !slices.IsSorted(regions) || len(slices.Compact(slices.Clone(regions))) != len(regions) {
+			t.Errorf("regions: %q", regions)
+		}
+		equal(t, "regions of nothing", read(t, s, func(tx stage.Tx) ([]string, error) { return tx.Regions(stage.TypeStage, "1") }), nil)
 		none := read(t, s, func(tx stage.Tx) ([]stage.Document, error) {
 			return tx.Documents(stage.DocumentQuery{Type: stage.TypeComposition, Account: "1", Region: "x", Limit: 10})
 		})

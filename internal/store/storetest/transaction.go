@@ -29,7 +29,7 @@ func feed(t *testing.T, s stage.Store) []string {
 }
 
 // together has updates asked for while another is being run, so that an engine
-// that joins updates into one commit is likely to join these.
+// that joins updates into one commit is likely to join these, in this order.
 func together(t *testing.T, s stage.Store, fns ...func(stage.Tx) error) []error {
 	t.Helper()
 	running, proceed := make(chan struct{}), make(chan struct{})
@@ -44,15 +44,25 @@ func together(t *testing.T, s stage.Store, fns ...func(stage.Tx) error) []error 
 	errs := make([]error, len(fns))
 	for i, fn := range fns {
 		entered := make(chan struct{})
-		all.Go(func() {
-			close(entered)
-			errs[i] = s.Update(t.Context(), fn)
-		})
+		waiting := watched{t.Context(), sync.OnceFunc(func() { close(entered) })}
+		all.Go(func() { errs[i] = s.Update(waiting, fn); waiting.waiting() })
 		<-entered
 	}
 	close(proceed)
 	all.Wait()
 	return errs
+}
+
+// watched is a context that tells when somebody begins to wait for its end: an
+// update does that when it stands in line.
+type watched struct {
+	context.Context
+	waiting func()
+}
+
+func (w watched) Done() <-chan struct{} {
+	w.waiting()
+	return w.Context.Done()
 }
 
 func updates(t *testing.T, open opener) {
