@@ -4,5 +4,8 @@
 //
 //	go test -run '^$' -bench . ./bench
 //
+// Media are measured beside other media servers, if there are any, by what it costs a server to forward a packet and
+// to let a viewer join; see [BenchmarkMedia].
+//
 // Results that were worth keeping are in docs/performance.md.
 package bench

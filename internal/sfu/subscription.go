@@ -246,11 +246,15 @@ func (s *Subscription) look(now time.Time) time.Duration {
 	}
 	s.reported = now
 	s.measure(now)
+	var reports []rtcp.Packet
 	for _, o := range s.outlets {
 		if r := o.report(now); r != nil {
-			if err := s.link.sendReports(r); err != nil {
-				s.engine.log.Debug("sender report", "error", err)
-			}
+			reports = append(reports, r)
+		}
+	}
+	if len(reports) > 0 {
+		if err := s.link.sendReports(reports...); err != nil {
+			s.engine.log.Debug("sender reports", "error", err)
 		}
 	}
 	return min(reportInterval, next)
