@@ -130,3 +130,51 @@ func TestALayerThatIsNamedIsSentWhateverTheWayTakes(t *testing.T) {
 		t.Error("video goes on where there is no room and nothing was named")
 	}
 }
+
+func TestAChoiceOutlastsAPublicationWithoutLayers(t *testing.T) {
+	t.Parallel()
+	rids := []string{"hi", "mid", "low"}
+	e := openEngine(t, Options{})
+	before := publish(t, e, cameraOptions{rids: rids, mark: 1})
+	v := subscribe(t, e, before.pub, viewerOptions{SubscribeOptions: SubscribeOptions{Layer: "hi"}})
+	settled(t, v, 0)
+	before.pub.Close()
+	v.sub.Detach()
+	from := func(mark byte) {
+		t.Helper()
+		for {
+			if _, got, _, _ := content(wait(t, v.video, "packet")); got == mark {
+				return
+			}
+		}
+	}
+	single := publish(t, e, cameraOptions{mark: 2})
+	must(t, v.sub.Attach(single.pub))
+	from(2)
+	if view := v.sub.View(); len(view.Layers) != 0 || view.Auto {
+		t.Errorf("%+v", view)
+	}
+	after := publish(t, e, cameraOptions{rids: rids, mark: 3})
+	must(t, v.sub.Attach(after.pub))
+	from(3)
+	settled(t, v, 0)
+}
+
+func TestAHundredSubscribersAskForNoMoreKeyFramesThanOne(t *testing.T) {
+	t.Parallel()
+	l, outlets := benchLayer(t, 100)
+	asked := 0
+	for ms := range 10_000 {
+		now := epoch.Add(time.Duration(ms) * time.Millisecond)
+		for _, o := range outlets {
+			o.ask()
+		}
+		if due, _ := l.plea.due(now); due {
+			asked++
+			l.plea.answer() // the publisher obeys at once
+		}
+	}
+	if asked == 0 || asked > 21 {
+		t.Errorf("%d requests in ten seconds", asked)
+	}
+}

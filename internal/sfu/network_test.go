@@ -21,7 +21,7 @@ import (
 )
 
 // BenchmarkNetworks has one publisher of three layers, and viewers behind networks that are bad, each in its own way, all at
-// once for a while: what they see, and when, is the result. docs/media.md has one.
+// once for a while: what they see, and when, is the result. docs/performance.md has one.
 //
 //	go test -run '^$' -bench Networks -benchtime 1x ./internal/sfu
 func BenchmarkNetworks(b *testing.B) {
