@@ -60,14 +60,12 @@ func (s *syncer) sync() error {
 
 // iocb is struct iocb of linux/aio_abi.h, for what is used of it.
 type iocb struct {
-	data             uint64
-	key, rwFlags     uint32
-	opcode           uint16
-	priority         int16
-	file             uint32
-	buf, size        uint64
-	offset, reserved int64
-	flags, tell      uint32
+	_           [2]uint64 // data, key, rw_flags
+	opcode      uint16
+	_           uint16 // priority
+	file        uint32
+	_           [4]uint64 // buf, nbytes, offset, reserved2: nothing is transferred
+	flags, tell uint32
 }
 
 const (
