@@ -61,6 +61,13 @@ func TestTwoPeopleMeetOnTheJoinPage(t *testing.T) {
 	tabs[1].press(t, "#cam")
 	tabs[0].misses(t, "#tile-"+bob+" .initial")
 
+	const choose = "(() => { const menu = document.getElementById('layer'); menu.value = %s; menu.dispatchEvent(new Event('change')) })()"
+	do[any](t, tabs[0], choose, "audio")
+	tabs[0].shows(t, "#tile-"+bob+" .initial", "B")
+	do[any](t, tabs[0], choose, "low")
+	tabs[0].misses(t, "#tile-"+bob+" .initial")
+	tabs[0].sees(t, bob)
+
 	session := b.session(t, arn)
 	_, err := b.DisconnectParticipant(t.Context(), &sdk.DisconnectParticipantInput{StageArn: &arn, ParticipantId: &bob})
 	must(t, err)
@@ -91,6 +98,24 @@ func TestTheJoinPageSaysWhyATokenIsNotGood(t *testing.T) {
 	tab.press(t, "#entry button")
 	tab.shows(t, "#status.bad", "stage")
 	tab.shows(t, "h1", "Join a stage")
+}
+
+func TestALinkDoesNotSendTheCameraToAnotherServerByItself(t *testing.T) {
+	here, there := newBoard(t), newBoard(t)
+	arn := there.stage(t)
+	token := there.token(t, arn, "ada")
+	tab := browse(t, here.url+"/join#token="+*token.Token)
+	host := strings.TrimPrefix(there.url, "http://")
+	tab.shows(t, "#who", "The server is "+host)
+	tab.press(t, "#entry button")
+	tab.shows(t, "#elsewhere", host)
+	tab.look(t, "elsewhere")
+	tab.press(t, "#stay")
+	tab.misses(t, "#elsewhere")
+	equal(t, "a session on the other server", there.session(t, arn), "")
+	tab.press(t, "#entry button")
+	tab.press(t, "#go")
+	tab.shows(t, "#who-is-here", "People (1)")
 }
 
 func TestPagesComeBackToAServerThatWasKilled(t *testing.T) {

@@ -1,7 +1,10 @@
+import { iceServers, readLinks } from "./links.js";
 import { StageError } from "./names.js";
 import { Pauses } from "./pauses.js";
 import { quality } from "./quality.js";
 
+const configuration = { bundlePolicy: "max-bundle" };
+const layerRelation = "urn:callboard:whep:ext:layer";
 const restartAfter = 2000; // ms that a connection may be disturbed before ICE is restarted
 
 /**
@@ -9,11 +12,12 @@ const restartAfter = 2000; // ms that a connection may be disturbed before ICE i
  * answer. It is made again, by itself, when it fails; refusals that trying
  * again cannot change end it.
  *
- * `o` has url, token, category; build(pc), which adds what is sent or received;
- * track(event), up(), down() and refused(error).
+ * `o` has url() and token(), asked for each attempt, and category; build(pc), which
+ * adds what is sent or received; track(event), up(), down() and refused(error).
  */
 export class Leg {
-  #o; #pc; #resource; #timer; #numbers;
+  #o; #pc; #resource; #layer; #timer; #numbers;
+  #choice = Promise.resolve();
   #pauses = new Pauses();
   #over = false;
 
@@ -32,6 +36,26 @@ export class Leg {
     return judged;
   }
 
+  /** What layers there are, and which one comes; null while that is not known. */
+  async layers() {
+    if (!this.#layer) return null;
+    const answer = await fetch(this.#layer, { headers: this.#headers() });
+    return answer.ok ? answer.json() : null;
+  }
+
+  /**
+   * Has the server send something else from now on, in the order of the calls.
+   * A layer that does not exist changes nothing; before the server has answered
+   * there is nothing to change, for url() is asked when it is.
+   */
+  choose(wanted) {
+    const at = this.#layer;
+    if (!at) return;
+    this.#choice = this.#choice.then(() => at === this.#layer && fetch(at, {
+      method: "PUT", headers: this.#headers("application/json"), body: JSON.stringify(wanted),
+    })).catch(() => {}); // a connection that is lost is made again as is wanted by then
+  }
+
   /** Ends the connection; `quietly` when the server knows already. */
   end(quietly = false) {
     this.#over = true;
@@ -45,24 +69,22 @@ export class Leg {
       // keepalive lets the request outlive a page that is being left
       fetch(this.#resource, { method: "DELETE", headers: this.#headers(), keepalive: true }).catch(() => {});
     }
-    this.#pc = this.#resource = this.#numbers = undefined;
+    this.#pc = this.#resource = this.#layer = this.#numbers = undefined;
   }
 
   #headers(type) {
-    return { "Authorization": `Bearer ${this.#o.token}`, ...(type && { "Content-Type": type }) };
+    return { "Authorization": `Bearer ${this.#o.token()}`, ...(type && { "Content-Type": type }) };
   }
 
   async #make() {
-    const pc = this.#pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    const pc = this.#pc = new RTCPeerConnection(configuration);
     const mine = () => this.#pc === pc && !this.#over;
     pc.ontrack = (event) => mine() && this.#o.track?.(event);
     pc.onconnectionstatechange = () => mine() && this.#changed(pc);
     try {
       this.#o.build(pc);
-      await pc.setLocalDescription();
-      const answer = await fetch(this.#o.url, {
-        method: "POST", headers: this.#headers("application/sdp"), body: pc.localDescription.sdp,
-      });
+      const offer = await pc.createOffer(), url = this.#o.url();
+      const answer = await fetch(url, { method: "POST", headers: this.#headers("application/sdp"), body: offer.sdp });
       const text = await answer.text();
       const resource = answer.ok && new URL(answer.headers.get("Location"), answer.url).href;
       if (!mine()) { // given up meanwhile: nobody else knows of what was made
@@ -71,7 +93,13 @@ export class Leg {
       }
       if (!answer.ok) return this.#refused(answer, text);
       this.#resource = resource;
+      const links = readLinks(answer.headers.get("Link")), servers = iceServers(links);
+      const layer = links.find(({ rel }) => rel === layerRelation);
+      this.#layer = layer && new URL(layer.target, answer.url).href;
+      if (servers.length) pc.setConfiguration({ ...configuration, iceServers: servers });
+      await pc.setLocalDescription(offer); // candidates are gathered only now, when the servers are known
       await pc.setRemoteDescription({ type: "answer", sdp: text });
+      if (String(url) !== String(this.#o.url())) this.#o.outdated?.();
     } catch {
       if (mine()) this.#again();
     }

@@ -30,12 +30,13 @@ export const SubscribeType = Object.freeze({ NONE: "none", AUDIO_ONLY: "audio_on
 
 export const StageLeftReason = Object.freeze({
   USER_INITIATED: "user-initiated", TOKEN_REUSED: "token-reused", STAGE_DELETED: "stage-deleted",
-  PARTICIPANT_DISCONNECTED: "participant-disconnected", UNKNOWN: "unknown",
+  PARTICIPANT_DISCONNECTED: "participant-disconnected", FAILED_EXCHANGE: "failed-exchange", UNKNOWN: "unknown",
 });
 
 export const StageErrorCode = Object.freeze({
   TOKEN_MALFORMED: 1, TOKEN_EXPIRED: 2, TIMEOUT: 3, FAILED: 4, CANCELED: 5,
   STAGE_AT_CAPACITY: 6, CODEC_MISMATCH: 7, TOKEN_NOT_ALLOWED: 8, STAGE_DELETED: 9, PARTICIPANT_DISCONNECTED: 10,
+  TOKEN_EXCHANGE_REQUEST_INVALID: 11, TOKEN_EXCHANGE_FAILED: 12,
 });
 
 export const StageErrorCategory = Object.freeze({

@@ -1,11 +1,11 @@
 import { StageError } from "./names.js";
 import { Pauses } from "./pauses.js";
 
-const pingEvery = 5000, silence = 15000; // ms
+const pingEvery = 5000, silence = 15000, patience = 8000; // ms
 
 // Close codes that say goodbye for good, and what the application is told.
 const goodbyes = {
-  1000: "unknown", 4001: "token-reused", 4002: "stage-deleted", 4003: "participant-disconnected",
+  1000: "unknown", 4001: "token-reused", 4002: "stage-deleted", 4003: "participant-disconnected", 4004: "failed-exchange",
 };
 // Refusals that trying again cannot change.
 const refusals = {
@@ -19,7 +19,7 @@ const refusals = {
  * `on` has state(payload), lost(), left(reason) and refused(error).
  */
 export class Presence {
-  #url; #token; #on; #socket; #timer; #heard; #resume; #told; #error;
+  #url; #token; #on; #socket; #timer; #heard; #resume; #told; #error; #exchanges = new Map(); // id -> { resolve, reject, token }
   #pauses = new Pauses();
   #over = false;
 
@@ -48,25 +48,52 @@ export class Presence {
     this.#send("SET_STATE", state);
   }
 
+  /** Goes on with another token; rejects with a StageError if the server does not take it. */
+  exchange(token) {
+    return new Promise((resolve, reject) => {
+      const id = String(Math.random());
+      const timer = setTimeout(() => this.#exchanged(id, "The server did not answer"), patience);
+      this.#exchanges.set(id, { resolve, reject, token, timer });
+      if (!this.#send("EXCHANGE_TOKEN", { token }, id)) this.#exchanged(id, "There is no connection");
+    });
+  }
+
+  #exchanged(id, refusal) {
+    const exchange = this.#exchanges.get(id);
+    if (!exchange) return false;
+    this.#exchanges.delete(id);
+    clearTimeout(exchange.timer);
+    if (refusal) exchange.reject(new StageError("TOKEN_EXCHANGE_FAILED", "JOIN_ERROR", refusal));
+    else {
+      this.#token = exchange.token;
+      exchange.resolve();
+    }
+    return true;
+  }
+
   /** Says goodbye: everything of this participant ends at the server. */
   leave() {
     this.#send("LEAVE");
     this.#end();
   }
 
-  #send(type, payload) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ type, payload }));
+  #send(type, payload, id) {
+    const open = this.#socket?.readyState === WebSocket.OPEN;
+    if (open) this.#socket.send(JSON.stringify({ type, payload, id }));
+    return open;
   }
 
-  #hear({ type, payload }) {
+  #hear({ type, payload, id }) {
     this.#heard = Date.now();
     if (this.#over) return;
     if (type === "STAGE_STATE") {
       this.#pauses.reset();
       this.#resume = payload.resume;
       this.#on.state(payload);
+    } else if (type === "TOKEN_EXCHANGED") {
+      this.#exchanged(id);
     } else if (type === "ERROR") {
-      this.#error = payload;
+      if (!this.#exchanged(id, payload.message)) this.#error = payload;
     } else if (type === "LEFT") {
       this.#end();
       this.#on.left(payload.reason);
@@ -83,6 +110,7 @@ export class Presence {
     if (socket !== this.#socket || this.#over) return;
     clearInterval(this.#timer);
     this.#socket = undefined;
+    this.#abandon();
     const refusal = refusals[code] ?? (this.#error && code === 4003 ? "PARTICIPANT_DISCONNECTED" : undefined);
     if (refusal) {
       this.#end();
@@ -96,8 +124,13 @@ export class Presence {
     }
   }
 
+  #abandon() {
+    for (const id of [...this.#exchanges.keys()]) this.#exchanged(id, "The connection is lost");
+  }
+
   #end() {
     this.#over = true;
+    this.#abandon();
     clearInterval(this.#timer);
     this.#socket?.close(1000);
     this.#socket = undefined;

@@ -15,7 +15,7 @@ export class Publication {
     this.#streams = streams;
     on.state(State.ATTEMPTING_PUBLISH);
     this.#leg = new Leg({
-      url: `${claims.whip_url}/publish/${claims.jti}`, token, category: "PUBLISH_ERROR",
+      url: () => `${claims.whip_url}/publish/${claims.jti}`, token, category: "PUBLISH_ERROR",
       build: (pc) => send(pc, this.#streams),
       up: () => on.state(State.PUBLISHED),
       down: () => on.state(State.ATTEMPTING_PUBLISH),

@@ -31,13 +31,13 @@ export declare const SubscribeType: { readonly NONE: "none"; readonly AUDIO_ONLY
 export type SubscribeType = (typeof SubscribeType)[keyof typeof SubscribeType];
 export declare const StageLeftReason: {
   readonly USER_INITIATED: "user-initiated"; readonly TOKEN_REUSED: "token-reused"; readonly STAGE_DELETED: "stage-deleted";
-  readonly PARTICIPANT_DISCONNECTED: "participant-disconnected"; readonly UNKNOWN: "unknown";
+  readonly PARTICIPANT_DISCONNECTED: "participant-disconnected"; readonly FAILED_EXCHANGE: "failed-exchange"; readonly UNKNOWN: "unknown";
 };
 export type StageLeftReason = (typeof StageLeftReason)[keyof typeof StageLeftReason];
 export declare const StageErrorCode: {
   readonly TOKEN_MALFORMED: 1; readonly TOKEN_EXPIRED: 2; readonly TIMEOUT: 3; readonly FAILED: 4; readonly CANCELED: 5;
   readonly STAGE_AT_CAPACITY: 6; readonly CODEC_MISMATCH: 7; readonly TOKEN_NOT_ALLOWED: 8; readonly STAGE_DELETED: 9;
-  readonly PARTICIPANT_DISCONNECTED: 10;
+  readonly PARTICIPANT_DISCONNECTED: 10; readonly TOKEN_EXCHANGE_REQUEST_INVALID: 11; readonly TOKEN_EXCHANGE_FAILED: 12;
 };
 export declare const StageErrorCategory: {
   readonly JOIN_ERROR: "JOIN_ERROR"; readonly PUBLISH_ERROR: "PUBLISH_ERROR"; readonly SUBSCRIBE_ERROR: "SUBSCRIBE_ERROR";
@@ -106,6 +106,13 @@ export interface Quality {
   readonly level: "good" | "fair" | "poor";
 }
 
+export interface Layers {
+  readonly layers: readonly { label: LayerLabel; width: number; height: number; active: boolean }[];
+  readonly selected: LayerLabel | "";
+  readonly auto: boolean;
+  readonly video: boolean;
+}
+
 export interface StageEventMap {
   stageConnectionStateChanged: (state: StageConnectionState) => void;
   stageLeft: (reason: StageLeftReason) => void;
@@ -131,6 +138,8 @@ export declare class Stage {
   refreshStrategy(): void;
   replaceStrategy(strategy: StageStrategy): void;
   quality(participantId: string): Promise<Quality | null>;
+  layers(participantId: string): Promise<Layers | null>;
+  exchangeToken(token: string): Promise<void>;
   on<E extends keyof StageEventMap>(event: E, listener: StageEventMap[E]): this;
   off<E extends keyof StageEventMap>(event: E, listener: StageEventMap[E]): this;
 }

@@ -116,6 +116,27 @@ export class Stage {
     return (id === this.id ? this.#publication : this.#subscriptions.get(id))?.quality() ?? null;
   }
 
+  /** The simulcast layers of somebody: `{ layers, selected, auto, video }`; null without a subscription. */
+  async layers(id) { return this.#subscriptions.get(id)?.layers() ?? null; }
+
+  /**
+   * Goes on with another token of the same participant: other capabilities,
+   * attributes, user id or expiry. Rejects with a StageError; one that the server
+   * refuses ends the connection, with the reason `failed-exchange`.
+   */
+  async exchangeToken(token) {
+    const claims = readToken(token);
+    const other = ["jti", "topic", "resource", "whip_url", "events_url"].find((name) => claims[name] !== this.#claims[name]);
+    if (other) throw new StageError("TOKEN_EXCHANGE_REQUEST_INVALID", "JOIN_ERROR", `The new token has another ${other}`);
+    if (!this.#presence) throw new StageError("TOKEN_EXCHANGE_FAILED", "JOIN_ERROR", "This stage has not been joined");
+    await this.#presence.exchange(token);
+    this.#token = token;
+    this.#claims = claims;
+    const local = this.#people.get(this.id), may = claims.capabilities ?? {};
+    if (local) local.capabilities = new Set(["publish", "subscribe"].filter((what) => may[`allow_${what}`]));
+    this.refreshStrategy();
+  }
+
   // The connection.
 
   #become(state) {
@@ -234,7 +255,7 @@ export class Stage {
     if (streams.length === current.length && streams.every((s) => current.includes(s))) return;
     if (!this.#publication?.replace(streams)) {
       this.#publication?.end(false);
-      this.#publication = new Publication(this.#claims, this.#token, streams, {
+      this.#publication = new Publication(this.#claims, () => this.#token, streams, {
         state: (state) => this.#emit(Events.STAGE_PARTICIPANT_PUBLISH_STATE_CHANGED, local, state),
         error: (error) => {
           this.#publishRefused = true; // until the strategy is refreshed
@@ -281,9 +302,9 @@ export class Stage {
     for (const info of this.#people.values()) {
       const wish = may && !info.isLocal && info.isPublishing ? this.#wish(info) : null;
       const current = this.#subscriptions.get(info.id);
-      if (current && JSON.stringify(current.wish) === JSON.stringify(wish)) continue;
-      if (current) this.#unsubscribe(info.id, false);
-      if (wish && this.#givenUp.get(info.id) !== info.publishEpoch) this.#follow(info, wish);
+      if (current && wish) current.change(wish);
+      else if (current) this.#unsubscribe(info.id, false);
+      else if (wish && this.#givenUp.get(info.id) !== info.publishEpoch) this.#follow(info, wish);
     }
   }
 
@@ -297,7 +318,7 @@ export class Stage {
   }
 
   #follow(info, wish) {
-    this.#subscriptions.set(info.id, new Subscription(this.#claims, this.#token, info, wish, {
+    this.#subscriptions.set(info.id, new Subscription(this.#claims, () => this.#token, info, wish, {
       state: (state) => this.#emit(Events.STAGE_PARTICIPANT_SUBSCRIBE_STATE_CHANGED, info, state),
       added: (streams) => this.#emit(Events.STAGE_PARTICIPANT_STREAMS_ADDED, info, streams),
       removed: (streams) => this.#emit(Events.STAGE_PARTICIPANT_STREAMS_REMOVED, info, streams),

@@ -30,15 +30,41 @@ const strategy = {
 
 // The door.
 
+function read(token) {
+  const part = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+  return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (c) => c.charCodeAt(0))));
+}
+
+// hosts are those that a token leads to, except that of this page.
+function hosts({ whip_url, events_url }) {
+  const all = [whip_url, events_url].map((url) => new URL(url).host);
+  return [...new Set(all)].filter((host) => host !== location.host);
+}
+
+// trusted asks whether to go where a token leads: anybody can make a link to this page.
+function trusted(token) {
+  let there = [];
+  try { there = hosts(read(token)); } catch { /* joining will say what is wrong with it */ }
+  if (there.length === 0) return true;
+  const dialog = element("elsewhere");
+  element("host").textContent = there.join(" and ");
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.onclose = () => resolve(dialog.returnValue === "go");
+    dialog.returnValue = "";
+    element("stay").onclick = () => dialog.close("");
+    element("go").onclick = () => dialog.close("go");
+  });
+}
+
 function introduce() {
   const token = element("token").value.trim();
   element("who").textContent = "";
   if (!token) return;
   try {
-    const part = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-    const claims = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (c) => c.charCodeAt(0))));
+    const claims = read(token), there = hosts(claims).join(" and ");
     const may = [claims.capabilities?.allow_publish && "publish", claims.capabilities?.allow_subscribe && "watch"].filter(Boolean);
-    element("who").textContent = `${claims.user_id || claims.jti}, may ${may.join(" and ") || "only be there"}, until ${new Date(1000 * claims.exp).toLocaleString()}.`;
+    element("who").textContent = `${claims.user_id || claims.jti}, may ${may.join(" and ") || "only be there"}, until ${new Date(1000 * claims.exp).toLocaleString()}.${there && ` The server is ${there}.`}`;
   } catch {
     element("who").textContent = "This does not look like a participant token.";
   }
@@ -53,7 +79,8 @@ element("entry").addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = event.submitter ?? element("entry").querySelector("button");
   button.disabled = true;
-  try { await join(element("token").value.trim()); } catch (error) { back(error.message, true); }
+  const token = element("token").value.trim();
+  try { if (await trusted(token)) await join(token); } catch (error) { back(error.message, true); }
   button.disabled = false;
 });
 
