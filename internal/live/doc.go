@@ -8,8 +8,9 @@
 // written in the order in which they happened, JOINED and LEFT alternate, and
 // what follows from one cause, such as the end of the last leg, is one transaction.
 //
-// A participant is connected while at least one leg is alive: a socket from the
-// moment it is let in, media from the moment DTLS is up.
+// A participant is connected while it has at least one leg: a socket from the
+// moment it is let in, media from the moment its offer is answered. That it has joined is durable before
+// either is told to the client.
 //
 // What the people on one stage may see of each other is kept by that stage's cast,
 // which learns of a fact only after it was recorded. Lookers are woken and

@@ -183,7 +183,7 @@ func TestDisconnectEndsMediaThatIsNotConnectedYet(t *testing.T) {
 	if _, ok := h.Floor.Media(m.ID()); ok {
 		t.Error("the media session is still there")
 	}
-	h.want(a)
+	h.want(a, "JOINED", "LEFT")
 	h.Await("no peers", func() bool { return h.Engine.Stats().Peers == 0 }, nil)
 }
 
@@ -194,21 +194,14 @@ func (nobody) Disconnect(context.Context, stage.ARN, string, stage.Reason, strin
 func (nobody) Clear(context.Context, stage.ARN, stage.Reason) error                      { return nil }
 func (nobody) Inspect(context.Context, stage.ARN, string) (m stage.Media, err error)     { return m, nil }
 
-func TestMediaThatConnectsAfterTheBarIsClosed(t *testing.T) {
+func TestAnOfferAfterTheBarIsRefused(t *testing.T) {
 	t.Parallel()
 	h := open(t, livetest.Setting{})
-	h.Service.UseFloor(nobody{}) // as if the bar's disconnecting had just missed the offer
 	a := h.Admit(h.Stage())
-	p := livetest.Publisher(t)
-	_, answer, err := h.Floor.Publish(h.Context(), a, stage.Client{}, p.Offer())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := h.Service.Disconnect(h.Context(), h.Caller, a.Stage, a.ParticipantID, ""); err != nil {
-		t.Fatal(err)
-	}
-	p.Accept(answer)
-	livetest.Wait(t, "the peer's end", p.Down())
+	bar(h, a) // after it was admitted
+	_, _, err := h.Floor.Publish(h.Context(), a, stage.Client{}, livetest.Publisher(t).Offer())
+	wantKind(t, err, stage.Denied, stage.CodeParticipantDisconnected)
+	h.Await("no peers", func() bool { return h.Engine.Stats().Peers == 0 }, nil)
 	h.want(a)
 }
 

@@ -19,7 +19,7 @@ const (
 // weigh holds what a publication sent in a window against the quotas. A bitrate that is too high for one window only
 // is let pass: encoders overshoot.
 func (p *participant) weigh(m *Media, load sfu.Load) {
-	if m.ended || !m.alive {
+	if m.ended || !m.up {
 		return
 	}
 	lasting := min(load.Bitrate, m.bitrate)

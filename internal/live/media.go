@@ -24,8 +24,7 @@ type Media struct {
 	receiver Receiver // of a subscription; set before the leg is known to others, like peer
 
 	// All below belongs to the owner's goroutine.
-	alive   bool // DTLS is up and the owner joined
-	flows   bool // RTP flows or has flowed
+	up      bool // DTLS is
 	started bool // it is recorded that RTP flows
 	ended   bool
 	seated  bool // the quotas count it
@@ -87,7 +86,7 @@ func (m *Media) Close(ctx context.Context) error {
 func (m *Media) notify() sfu.Notify {
 	p := m.owner
 	return sfu.Notify{
-		Connected: func() { p.post(func() { p.connected(m, firstPause) }) },
+		Connected: func() { p.post(func() { p.connected(m) }) },
 		Media:     func() { p.post(func() { p.flowing(m) }) },
 		Load:      func(l sfu.Load) { p.post(func() { p.weigh(m, l) }) },
 		Silent:    func(audio, video bool) { p.post(func() { p.fell(m, audio, video) }) },
@@ -130,46 +129,36 @@ func (p *participant) number() uint64 {
 	return p.last
 }
 
-// take makes m one of the participant's legs. An older one for the same
+// take makes m one of the participant's legs, which it counts as from now on: the
+// participant has joined when take returns, and that is durable. So whoever gets the answer to its
+// offer is on the roll already, and may receive as soon as it is connected. An older leg for the same
 // purpose that is still not connected has no use any more.
-func (p *participant) take(m *Media) {
+func (p *participant) take(ctx context.Context, m *Media) error {
+	if err := p.join(ctx, m.admission, m.client); err != nil {
+		m.end()
+		return err
+	}
 	var stale []*Media
 	for other := range p.media {
-		if other.target == m.target && !other.alive {
+		if other.target == m.target && !other.up {
 			stale = append(stale, other)
 		}
 	}
 	p.media[m] = struct{}{}
 	p.floor.list(m)
 	p.endMedia(stale...)
-	p.describe(m.client)
+	if m.receiver != nil {
+		m.receiver.Start()
+	}
+	return nil
 }
 
-// connected: DTLS is up. The leg counts from the moment its participant has
-// joined; a store that hiccups is asked again, after a pause, for as long as the
-// leg lasts.
-func (p *participant) connected(m *Media, pause time.Duration) {
+// connected: DTLS is up. The leg takes the place of an older one.
+func (p *participant) connected(m *Media) {
 	if m.ended {
 		return
 	}
-	err := p.join(p.floor.facts, m.admission, m.client)
-	switch {
-	case err == nil:
-		p.enliven(m)
-	case hopeless(err):
-		p.log.Warn("media connected but its participant may not join", "error", err)
-		p.endMedia(m)
-	default:
-		p.log.Error("media connected but the join could not be recorded", "error", err)
-		time.AfterFunc(pause, func() { p.post(func() { p.connected(m, longer(pause)) }) })
-	}
-}
-
-// enliven has a leg count that is up and whose participant has joined. It takes
-// the place of an older one. Only now a subscription may receive: nobody
-// watches who is not on the roll.
-func (p *participant) enliven(m *Media) {
-	m.alive = true
+	m.up = true
 	m.gauge().Add(1)
 	p.watchTime(m)
 	var surplus []*Media
@@ -179,27 +168,16 @@ func (p *participant) enliven(m *Media) {
 		}
 		if other.number < m.number {
 			surplus = append(surplus, other)
-		} else if other.alive {
+		} else if other.up {
 			surplus = append(surplus, m)
 		}
 	}
 	p.endMedia(surplus...)
-	if m.ended {
-		return
-	}
-	if m.receiver != nil {
-		m.receiver.Start()
-	}
-	if m.flows {
-		p.flowing(m)
-	}
 }
 
-// flowing: the first packet came in, or went out. It is no fact before the
-// participant has joined.
+// flowing: the first packet came in, or went out.
 func (p *participant) flowing(m *Media) {
-	m.flows = true
-	if m.ended || m.started || !m.alive {
+	if m.ended || m.started {
 		return
 	}
 	if m.target != "" {
@@ -220,7 +198,7 @@ func (p *participant) closed(m *Media, err error) {
 	}
 	if err != nil {
 		p.log.Debug("media lost", "publisher", m.target, "error", err)
-		if !m.alive {
+		if !m.up {
 			m.missed()
 		}
 	}
@@ -233,7 +211,7 @@ func (m *Media) end() {
 		return
 	}
 	m.ended = true
-	if m.alive {
+	if m.up {
 		m.gauge().Add(-1)
 	}
 	m.unmeasure()

@@ -21,9 +21,8 @@ func TestPublicationAloneMakesAParticipant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.want(a) // an answer is not a connection
+	h.want(a, "JOINED") // before the connection is up
 	p.Connect(answer)
-	h.await(a, "JOINED")
 	if got := h.Client(a.Stage, a.ParticipantID).BrowserName; got != "Box" {
 		t.Errorf("the browser is %q", got)
 	}
@@ -48,16 +47,40 @@ func TestPublicationAloneMakesAParticipant(t *testing.T) {
 	}
 }
 
-func TestPeerThatNeverConnectsIsNoEvent(t *testing.T) {
+func TestWhoHasAnAnswerIsOnTheRollAndLeavesIfItNeverConnects(t *testing.T) {
 	t.Parallel()
 	h := open(t, livetest.Setting{})
-	a := h.Admit(h.Stage())
+	arn := h.Stage()
+	host, a, viewer := h.Admit(arn), h.Admit(arn), h.Admit(arn)
+	h.publish(host)
 	m, _, err := h.Floor.Publish(h.Context(), a, stage.Client{}, livetest.Publisher(t).Offer())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Close(h.Context()); err != nil {
+	h.want(a, "JOINED")
+	watch, _, err := h.Floor.Subscribe(h.Context(), viewer, stage.Client{}, host.ParticipantID, livetest.Subscriber(t).Offer(), sfu.SubscribeOptions{})
+	if err != nil {
 		t.Fatal(err)
+	}
+	h.want(viewer, "JOINED")
+	if got := h.Connected(arn); len(got) != 3 {
+		t.Errorf("connected are %v", got)
+	}
+	for _, m := range []*live.Media{m, watch} {
+		if err := m.Close(h.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.want(a, "JOINED", "LEFT")
+	h.want(viewer, "JOINED", "LEFT")
+}
+
+func TestAnOfferThatIsRefusedJoinsNobody(t *testing.T) {
+	t.Parallel()
+	h := open(t, livetest.Setting{})
+	a := h.Admit(h.Stage())
+	if _, _, err := h.Floor.Publish(h.Context(), a, stage.Client{}, "v=0"); err == nil {
+		t.Fatal("such an offer was answered")
 	}
 	h.want(a)
 }

@@ -186,17 +186,9 @@ func (p *participant) recordError(a stage.Admission, f stage.Fact) {
 	}
 }
 
-// alive tells whether any leg is.
+// alive tells whether there is any leg.
 func (p *participant) alive() bool {
-	if p.socket != nil {
-		return true
-	}
-	for m := range p.media {
-		if m.alive {
-			return true
-		}
-	}
-	return false
+	return p.socket != nil || len(p.media) > 0
 }
 
 // endAll ends every leg.

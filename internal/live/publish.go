@@ -11,8 +11,8 @@ import (
 	"callboard/internal/stage"
 )
 
-// Publish answers an offer to send. The participant joins when the peer is
-// connected and publishes from the first packet. A publication that it has already
+// Publish answers an offer to send. The participant has joined when the answer
+// is there, and publishes from the first packet; who does not connect has left after a while. A publication that it has already
 // ends when the new one is connected. Errors that are not the server's fault are
 // [*stage.Error]; one about the offer wraps an [*sfu.OfferError].
 func (f *Floor) Publish(ctx context.Context, a stage.Admission, c stage.Client, offer string) (*Media, string, error) {
@@ -61,6 +61,7 @@ func (p *participant) survive(answerTo func(*participant) (*Media, string, error
 		if what := recover(); what != nil {
 			p.log.Error("answering an offer panicked", "panic", what, "stack", string(debug.Stack()))
 			m, answer, err = nil, "", fmt.Errorf("answering an offer panicked: %v", what)
+			p.settle(nil) // it may have joined for this
 		}
 	}()
 	return answerTo(p)
@@ -82,7 +83,9 @@ func (p *participant) publish(ctx context.Context, a stage.Admission, c stage.Cl
 		return nil, "", p.refuseOffer(a, stage.Fact{Name: stage.PublishError}, err)
 	}
 	m.publication, m.peer = publication, publication
-	p.take(m)
+	if err := p.take(ctx, m); err != nil {
+		return nil, "", err
+	}
 	return m, answer, nil
 }
 

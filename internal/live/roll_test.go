@@ -48,7 +48,7 @@ func (g *gate) hold() (open func()) {
 	})
 }
 
-func TestNobodyReceivesBeforeTheirJoinIsRecorded(t *testing.T) {
+func TestNobodyIsAnsweredBeforeTheirJoinIsRecorded(t *testing.T) {
 	t.Parallel()
 	var door gate
 	h := open(t, livetest.Setting{Live: live.Options{Tick: time.Hour}, Store: func(s stage.Store) stage.Store {
@@ -60,22 +60,29 @@ func TestNobodyReceivesBeforeTheirJoinIsRecorded(t *testing.T) {
 	h.publish(host)
 	_, known := h.subscribe(member, host.ParticipantID)
 	p := livetest.Subscriber(t)
-	_, answer, err := h.Floor.Subscribe(h.Context(), viewer, stage.Client{}, host.ParticipantID, p.Offer(), sfu.SubscribeOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	offer := p.Offer()
 
 	release := door.hold()
 	defer release()
-	p.Connect(answer)
+	answers := make(chan string, 1)
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	asking.Go(func() {
+		_, answer, err := h.Floor.Subscribe(h.Context(), viewer, stage.Client{}, host.ParticipantID, offer, sfu.SubscribeOptions{})
+		if err != nil {
+			t.Error(err)
+		}
+		answers <- answer
+	})
 	livetest.Wait(t, "the join", door.waiting)
 	before := known.Packets()
 	h.Await("packets for who is on the roll", func() bool { return known.Packets() > before+50 }, nil)
-	if n := p.Packets(); n != 0 {
-		t.Errorf("%d packets came before the join was recorded", n)
+	if len(answers) > 0 {
+		t.Error("the offer was answered before the join was recorded")
 	}
 	h.want(viewer)
 	release()
+	p.Connect(<-answers)
 	h.await(viewer, "JOINED", "SUBSCRIBE_STARTED "+host.ParticipantID)
 	h.Await("packets", func() bool { return p.Packets() > 10 }, nil)
 }
@@ -86,17 +93,10 @@ func TestNobodyReceivesWhoseJoinIsRefused(t *testing.T) {
 	arn := h.Stage()
 	host, viewer := h.Admit(arn), h.Admit(arn)
 	h.publish(host)
-	p := livetest.Subscriber(t)
-	_, answer, err := h.Floor.Subscribe(h.Context(), viewer, stage.Client{}, host.ParticipantID, p.Offer(), sfu.SubscribeOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	bar(h, viewer)
-	p.Accept(answer)
-	livetest.Wait(t, "the peer's end", p.Down())
-	if n := p.Packets(); n != 0 {
-		t.Errorf("%d packets came", n)
-	}
+	_, _, err := h.Floor.Subscribe(h.Context(), viewer, stage.Client{}, host.ParticipantID, livetest.Subscriber(t).Offer(), sfu.SubscribeOptions{})
+	wantKind(t, err, stage.Denied, stage.CodeParticipantDisconnected)
+	h.Await("no peer but the publisher's", func() bool { return h.Engine.Stats().Peers == 1 }, nil)
 	h.want(viewer)
 }
 
@@ -110,7 +110,7 @@ func bar(h *house, a stage.Admission) {
 	}
 }
 
-func TestMediaJoinsEvenIfTheStoreFailsForAWhile(t *testing.T) {
+func TestAnOfferIsRefusedWhileTheJoinCannotBeRecorded(t *testing.T) {
 	t.Parallel()
 	var disk flaky
 	h := open(t, livetest.Setting{Live: live.Options{Tick: time.Hour}, Store: func(s stage.Store) stage.Store {
@@ -118,38 +118,11 @@ func TestMediaJoinsEvenIfTheStoreFailsForAWhile(t *testing.T) {
 		return &disk
 	}})
 	a := h.Admit(h.Stage())
-	p := livetest.Publisher(t)
-	_, answer, err := h.Floor.Publish(h.Context(), a, stage.Client{}, p.Offer())
-	if err != nil {
-		t.Fatal(err)
-	}
-	disk.fail(3)
-	p.Connect(answer)
-	p.Play()
-	h.await(a, "JOINED", "PUBLISH_STARTED")
-}
-
-func TestMediaThatEndsBeforeItCouldJoinIsNoEvent(t *testing.T) {
-	t.Parallel()
-	var disk flaky
-	h := open(t, livetest.Setting{Live: live.Options{Tick: time.Hour}, Store: func(s stage.Store) stage.Store {
-		disk.Store = s
-		return &disk
-	}})
-	a := h.Admit(h.Stage())
-	p := livetest.Publisher(t)
-	m, answer, err := h.Floor.Publish(h.Context(), a, stage.Client{}, p.Offer())
-	if err != nil {
-		t.Fatal(err)
-	}
 	disk.fail(1 << 30)
-	p.Connect(answer)
-	p.Play()
-	h.Await("the connection on our side", func() bool { return h.Engine.Stats().Pending == 0 }, nil)
-	if err := m.Close(h.Context()); err != nil { // the store's failing does not keep it waiting
-		t.Fatal(err)
+	if _, _, err := h.Floor.Publish(h.Context(), a, stage.Client{}, livetest.Publisher(t).Offer()); stage.KindOf(err) != stage.Internal {
+		t.Errorf("the error is %v", err)
 	}
-	livetest.Wait(t, "the peer's end", p.Down())
+	h.Await("no peers", func() bool { return h.Engine.Stats().Peers == 0 }, nil)
 	disk.fail(0)
 	h.want(a)
 	h.publish(a)

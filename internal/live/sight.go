@@ -111,9 +111,6 @@ func (p *participant) tell() stage.ParticipantMedia {
 	}
 	for target, leg := range youngest {
 		told := leg.tell()
-		if !leg.alive {
-			m.MayPublish, m.MaySubscribe = leg.admission.MayPublish, leg.admission.MaySubscribe
-		}
 		if target == "" {
 			m.Publication = &told
 			continue
@@ -125,8 +122,8 @@ func (p *participant) tell() stage.ParticipantMedia {
 
 // better prefers a leg that is up to one that is to take its place.
 func better(a, b *Media) bool {
-	if a.alive != b.alive {
-		return a.alive
+	if a.up != b.up {
+		return a.up
 	}
 	return a.number > b.number
 }

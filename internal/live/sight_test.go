@@ -80,7 +80,7 @@ func TestAttemptsThatCameToNothingAreRemembered(t *testing.T) {
 	if _, _, err := h.Floor.Publish(h.Context(), b, stage.Client{}, livetest.Publisher(t).Offer()); err != nil { // whose answer nobody gets
 		t.Fatal(err)
 	}
-	if p := h.media(b); p.Connected || p.Publication == nil || p.Publication.Progress != stage.Unreached || !p.MayPublish {
+	if p := h.media(b); !p.Connected || p.Publication == nil || p.Publication.Progress != stage.Unreached || !p.MayPublish {
 		t.Errorf("while it is waited for: %+v", p)
 	}
 	f := h.media(a).Failures
@@ -97,5 +97,5 @@ func TestAttemptsThatCameToNothingAreRemembered(t *testing.T) {
 	if len(f) != 1 || f[0].Progress != stage.Unreached || f[0].Error != "" || f[0].Publisher != "" {
 		t.Errorf("a connection that never came up: %+v", f)
 	}
-	h.want(b)
+	h.want(b, "JOINED", "LEFT")
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // Subscribe answers an offer to receive what a publisher on the same stage
-// sends. StreamID of o is set to the publisher's id. The participant joins when the peer is
-// connected. A subscription to the same publisher that it has already ends when
+// sends. StreamID of o is set to the publisher's id. The participant joins as by
+// Publish. A subscription to the same publisher that it has already ends when
 // the new one is connected. Errors are as for Publish; a publisher who is not here is
 // NotFound, one who does not publish at the moment is Conflict.
 func (f *Floor) Subscribe(ctx context.Context, a stage.Admission, c stage.Client, publisher, offer string, o sfu.SubscribeOptions) (*Media, string, error) {
@@ -45,7 +45,9 @@ func (p *participant) subscribe(ctx context.Context, a stage.Admission, c stage.
 		return nil, "", p.refuseWish(a, w.Publisher, err)
 	}
 	m.peer = m.receiver
-	p.take(m)
+	if err := p.take(ctx, m); err != nil {
+		return nil, "", err
+	}
 	if r, ok := m.receiver.(*reception); ok {
 		r.begin()
 	}

@@ -181,6 +181,21 @@ func TestPublishAndSubscribeFromOfferToDelete(t *testing.T) {
 	livetest.Wait(t, "the publication's end", sending.Down())
 }
 
+func TestTheRollHasWhoeverReadsA201(t *testing.T) {
+	t.Parallel()
+	d := open(t, whip.Options{})
+	arn := d.Stage()
+	for range 20 {
+		jwt, id := d.issue(arn)
+		if a := d.post("/whip", jwt, livetest.Publisher(t).Offer()); a.StatusCode != http.StatusCreated {
+			t.Fatal(a.Status, a.body)
+		}
+		if !slices.Contains(d.Connected(arn), id) {
+			t.Fatalf("%s has its answer and is not connected", id)
+		}
+	}
+}
+
 func TestLocationIsTheOneThatClientsKnow(t *testing.T) {
 	t.Parallel()
 	d := open(t, whip.Options{PublicPath: "/media/whip/"})
