@@ -57,8 +57,16 @@ func (h *house) publish(a stage.Admission) (*live.Media, *livetest.Peer) {
 func (h *house) subscribe(a stage.Admission, publisher string) (*live.Media, *livetest.Peer) {
 	h.t.Helper()
 	p := livetest.Subscriber(h.t)
-	var m *live.Media
-	var answer string
+	m, answer := h.ask(a, publisher, p)
+	before := h.count(a, "SUBSCRIBE_STARTED "+publisher)
+	p.Connect(answer)
+	h.Await("a subscription", func() bool { return h.count(a, "SUBSCRIBE_STARTED "+publisher) > before }, nil)
+	return m, p
+}
+
+// ask has a's offer to watch publisher answered.
+func (h *house) ask(a stage.Admission, publisher string, p *livetest.Peer) (m *live.Media, answer string) {
+	h.t.Helper()
 	offer := p.Offer()
 	h.Await("a publication to subscribe to", func() bool {
 		var err error
@@ -68,10 +76,7 @@ func (h *house) subscribe(a stage.Admission, publisher string) (*live.Media, *li
 		}
 		return err == nil
 	}, nil)
-	before := h.count(a, "SUBSCRIBE_STARTED "+publisher)
-	p.Connect(answer)
-	h.Await("a subscription", func() bool { return h.count(a, "SUBSCRIBE_STARTED "+publisher) > before }, nil)
-	return m, p
+	return m, answer
 }
 
 func (h *house) count(a stage.Admission, event string) int {

@@ -47,7 +47,7 @@ func TestPublicationAloneMakesAParticipant(t *testing.T) {
 	}
 }
 
-func TestWhoHasAnAnswerIsOnTheRollAndLeavesIfItNeverConnects(t *testing.T) {
+func TestWhoHasAnAnswerIsOnTheRollAndLeavesIfItIsClosed(t *testing.T) {
 	t.Parallel()
 	h := open(t, livetest.Setting{})
 	arn := h.Stage()
@@ -58,10 +58,7 @@ func TestWhoHasAnAnswerIsOnTheRollAndLeavesIfItNeverConnects(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.want(a, "JOINED")
-	watch, _, err := h.Floor.Subscribe(h.Context(), viewer, stage.Client{}, host.ParticipantID, livetest.Subscriber(t).Offer(), sfu.SubscribeOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	watch, _ := h.ask(viewer, host.ParticipantID, livetest.Subscriber(t))
 	h.want(viewer, "JOINED")
 	if got := h.Connected(arn); len(got) != 3 {
 		t.Errorf("connected are %v", got)
@@ -73,6 +70,26 @@ func TestWhoHasAnAnswerIsOnTheRollAndLeavesIfItNeverConnects(t *testing.T) {
 	}
 	h.want(a, "JOINED", "LEFT")
 	h.want(viewer, "JOINED", "LEFT")
+}
+
+func TestPeerThatNeverConnectsLeavesWithoutAnError(t *testing.T) {
+	t.Parallel()
+	h := open(t, livetest.Setting{Patience: 50 * time.Millisecond})
+	arn := h.Stage()
+	alone, seated := h.Admit(arn), h.Admit(arn)
+	seat := h.attend(seated)
+	for _, a := range []stage.Admission{alone, seated} {
+		m, _, err := h.Floor.Publish(h.Context(), a, stage.Client{}, livetest.Publisher(t).Offer())
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Await("the end of the media session", func() bool { _, there := h.Floor.Media(m.ID()); return !there }, nil)
+	}
+	h.await(alone, "JOINED", "LEFT")
+	h.want(seated, "JOINED") // by its socket
+	seat.Leave()
+	h.await(seated, "JOINED", "LEFT")
+	h.Await("an empty floor", func() bool { return h.Floor.Stats() == live.Stats{} }, func() any { return h.Floor.Stats() })
 }
 
 func TestAnOfferThatIsRefusedJoinsNobody(t *testing.T) {

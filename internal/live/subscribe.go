@@ -45,14 +45,14 @@ func (p *participant) subscribe(ctx context.Context, a stage.Admission, c stage.
 		return nil, "", p.refuseWish(a, w.Publisher, err)
 	}
 	m.peer = m.receiver
-	if err := p.take(ctx, m); err != nil {
-		return nil, "", err
-	}
 	if r, ok := m.receiver.(*reception); ok {
 		r.begin()
 	}
-	if m.ended {
+	if m.ended { // before it was taken: who is refused does not join
 		return nil, "", p.refuseWish(a, w.Publisher, notHere(w.Publisher))
+	}
+	if err := p.take(ctx, m); err != nil {
+		return nil, "", err
 	}
 	return m, answer, nil
 }

@@ -24,6 +24,8 @@ type Options struct {
 	Log *slog.Logger
 	// MaxPending bounds the peers that are not connected yet; 0 means 1000.
 	MaxPending int
+	// Patience is how long a peer may take to get connected; 0 means 15 s.
+	Patience time.Duration
 
 	timing timing // zero means the usual times
 }
@@ -80,6 +82,7 @@ func Open(o Options) (*Engine, error) {
 	if o.timing == (timing{}) {
 		o.timing = usual
 	}
+	o.timing.pending = cmp.Or(o.Patience, o.timing.pending)
 	o.timing.poll = cmp.Or(o.timing.poll, usual.poll)
 	e := &Engine{log: o.Log, maxPending: o.MaxPending, timing: o.timing, peers: map[*Peer]struct{}{}}
 	var err error

@@ -35,6 +35,38 @@ func TestAViewerOfOneProcessReceivesAPublisherOfAnother(t *testing.T) {
 	b.await("no leg", func() bool { return b.troupe.Stats().Legs == 0 && a.floor.Stats().Visits == 0 })
 }
 
+func TestWhoeverReadsA201IsOnTheRollOfEveryProcess(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	a, b := h.open(), h.open()
+	together(a, b)
+	arn := a.stage()
+	hostToken, host := a.token(arn)
+	viewerToken, viewer := b.token(arn)
+	a.publish(hostToken)
+	a.awaitEvents(arn, host, "JOINED", "PUBLISH_STARTED")
+	var resp *http.Response
+	offer := livetest.Subscriber(t).Offer()
+	b.await("the publication", func() bool {
+		resp, _ = b.do(http.MethodPost, "/whip/subscribe/"+host, viewerToken, "application/sdp", offer)
+		return resp.StatusCode != http.StatusConflict
+	})
+	if resp.StatusCode != http.StatusCreated {
+		t.Fatal(resp.Status)
+	}
+	if got := a.events(arn, viewer); !slices.Equal(got, []string{"JOINED"}) {
+		t.Errorf("events are %v", got)
+	}
+	again, _ := a.do(http.MethodPost, "/whip/", viewerToken, "application/sdp", livetest.Publisher(t).Offer()) // b answers it
+	if again.StatusCode != http.StatusCreated || !strings.Contains(again.Header.Get("Location"), b.register.Process()) {
+		t.Errorf("publishing through the other process: %s %s", again.Status, again.Header.Get("Location"))
+	}
+	for _, place := range []string{again.Header.Get("Location"), resp.Header.Get("Location")} {
+		b.do(http.MethodDelete, place, viewerToken, "", "")
+	}
+	a.awaitEvents(arn, viewer, "JOINED", "LEFT")
+}
+
 func TestASubscriptionAcrossProcessesEndsWithItsParticipant(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -35,8 +35,9 @@ type World struct {
 
 // Setting is what a test may want different.
 type Setting struct {
-	Live  live.Options                  // Register and Engine are filled in
-	Store func(stage.Store) stage.Store // puts something between the register and the store; nil does not
+	Live     live.Options                  // Register and Engine are filled in
+	Store    func(stage.Store) stage.Store // puts something between the register and the store; nil does not
+	Patience time.Duration                 // of the engine, for peers that are not connected yet; 0 is the usual one
 }
 
 // Open makes a world.
@@ -49,7 +50,7 @@ func Open(t testing.TB, s Setting) *World {
 	t.Cleanup(func() { w.check(facts.Close()) })
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	w.check(err)
-	w.Engine, err = sfu.Open(sfu.Options{Conn: conn})
+	w.Engine, err = sfu.Open(sfu.Options{Conn: conn, Patience: s.Patience})
 	w.check(err)
 	t.Cleanup(func() { w.check(w.Engine.Close()) })
 
