@@ -57,7 +57,7 @@ func (p *rollPicture) apply(m streamMessage) error {
 		p.ended = true
 	case "caught-up":
 		p.live = true
-	case "joined", "left", "published", "unpublished":
+	case "joined", "left", "published", "unpublished", "exchanged":
 		if data.View == "exited" {
 			delete(p.roll, data.Participant.ParticipantID)
 		} else {

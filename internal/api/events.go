@@ -23,6 +23,14 @@ type (
 		EventTime           timestamp       `json:"eventTime"`
 		RemoteParticipantID string          `json:"remoteParticipantId,omitempty"`
 		ErrorCode           stage.ErrorCode `json:"errorCode,omitempty"`
+		PreviousToken       exchangedToken  `json:"previousToken,omitzero"`
+		NewToken            exchangedToken  `json:"newToken,omitzero"`
+	}
+	exchangedToken struct {
+		Capabilities   []stage.Capability `json:"capabilities"`
+		Attributes     map[string]string  `json:"attributes,omitempty"`
+		UserID         string             `json:"userId"`
+		ExpirationTime timestamp          `json:"expirationTime"`
 	}
 )
 
@@ -40,5 +48,13 @@ func (a *API) listParticipantEvents(ctx context.Context, c stage.Caller, in *lis
 }
 
 func toEvent(e stage.Event) event {
-	return event{e.Name, e.Participant, timestamp{e.At}, e.Remote, e.Error}
+	told := event{Name: e.Name, ParticipantID: e.Participant, EventTime: timestamp{e.At}, RemoteParticipantID: e.Remote, ErrorCode: e.Error}
+	if x := e.Exchange; x != nil {
+		told.PreviousToken, told.NewToken = toExchangedToken(x.Previous), toExchangedToken(x.New)
+	}
+	return told
+}
+
+func toExchangedToken(g stage.Grant) exchangedToken {
+	return exchangedToken{g.Capabilities(), g.Attributes, g.UserID, timestamp{g.Expires}}
 }

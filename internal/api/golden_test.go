@@ -124,6 +124,10 @@ func (g *golden) tellParticipants() {
 	g.tell("ListParticipantEvents", "first page", `{`+session+`,"participantId":"{bob}","maxResults":2}`)
 	g.tell("ListParticipantEvents", "second page", `{`+session+`,"participantId":"{bob}","maxResults":2,"nextToken":"{next3}"}`)
 	g.tell("ListParticipantEvents", "unknown participant", `{`+session+`,"participantId":"nobody"}`)
+	g.exchange(ann, "anna", map[string]string{"role": "host"})
+	g.tell("ListParticipantEvents", "token exchanged", `{`+session+`,"participantId":"{ann}"}`)
+	g.tell("GetParticipant", "token exchanged", `{`+session+`,"participantId":"{ann}"}`)
+	g.tell("ListParticipants", "former user id", `{`+session+`,"filterByUserId":"ann"}`)
 	g.tell("DisconnectParticipant", "present", `{"stageArn":"{stage1}","participantId":"{ann}","reason":"be nice"}`)
 	g.tell("DisconnectParticipant", "unknown", `{"stageArn":"{stage1}","participantId":"nobody"}`)
 

@@ -75,8 +75,6 @@ var notAnswered = map[string]string{
 	"Event.replica":                             "true for replicas only",
 	"Event.destinationStageArn":                 "on replication events only",
 	"Event.destinationSessionId":                "on replication events only",
-	"Event.previousToken":                       "on token exchanges only",
-	"Event.newToken":                            "on token exchanges only",
 }
 
 func TestTableHasTheOperationsOfTheModel(t *testing.T) {

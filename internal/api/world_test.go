@@ -224,6 +224,19 @@ func (w *world) join(arn stage.ARN, userID string) stage.Entry {
 	return entry
 }
 
+// exchange has somebody hold a token that may subscribe only.
+func (w *world) exchange(e stage.Entry, userID string, attributes map[string]string) {
+	w.t.Helper()
+	before := stage.Admission{
+		Stage: e.Stage, ParticipantID: e.ParticipantID, UserID: "ann", Attributes: map[string]string{"role": "guest"},
+		MayPublish: true, MaySubscribe: true, Expires: w.clock().Add(time.Hour),
+	}
+	after := before
+	after.UserID, after.Attributes, after.MayPublish = userID, attributes, false
+	after.Expires = after.Expires.Add(time.Hour)
+	w.check(w.register.Exchange(w.t.Context(), e, before, after))
+}
+
 func (w *world) record(e stage.Entry, facts ...stage.Fact) {
 	w.t.Helper()
 	w.check(w.register.Record(w.t.Context(), e, facts...))

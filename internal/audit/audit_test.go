@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +101,15 @@ func TestEachContradictionIsTold(t *testing.T) {
 		}},
 		{"bob has SUBSCRIBE_STARTED without being there", func(tx stage.Tx, s *stage.Session, _ []*stage.Participant) error {
 			return tx.AppendEvent(&stage.Event{At: tx.Now(), Stage: arn, Session: s.No, Participant: "bob", Name: stage.SubscribeStarted})
+		}},
+		{`ann has user id "ann", and last exchanged its token for one with "erika"`, func(tx stage.Tx, s *stage.Session, people []*stage.Participant) error {
+			people[0].UserID = "ann"
+			x := &stage.Exchange{Previous: stage.Grant{UserID: "ann"}, New: stage.Grant{UserID: "erika"}}
+			e := &stage.Event{At: tx.Now(), Stage: arn, Session: s.No, Participant: "ann", Name: stage.TokenExchanged, Exchange: x}
+			return errors.Join(tx.PutParticipant(people[0]), tx.AppendEvent(e))
+		}},
+		{"ann exchanged its token, event 6, and it is not known for what", func(tx stage.Tx, s *stage.Session, _ []*stage.Participant) error {
+			return tx.AppendEvent(&stage.Event{At: tx.Now(), Stage: arn, Session: s.No, Participant: "ann", Name: stage.TokenExchanged})
 		}},
 		{"the feed has 3 times JOINED, the participants have it 2 times", func(tx stage.Tx, s *stage.Session, _ []*stage.Participant) error {
 			return tx.AppendEvent(&stage.Event{At: tx.Now(), Stage: arn, Session: s.No, Participant: "zoë", Name: stage.Joined})

@@ -158,6 +158,7 @@ func (x *sitting) history(id string) (all []stage.Event, err error) {
 // compare goes through somebody's events from the oldest on.
 func (x *sitting) compare(p stage.Participant, events []stage.Event) {
 	here, published := false, false
+	var held *stage.Exchange // by which the participant is who it is
 	for i := len(events) - 1; i >= 0; i-- {
 		e := events[i]
 		if x.names != nil {
@@ -175,11 +176,22 @@ func (x *sitting) compare(p stage.Participant, events []stage.Event) {
 		if e.Stage != x.session.Stage {
 			x.wrong("%s: event %d is one of %s", x.session.ID, e.No, e.Stage)
 		}
+		switch {
+		case e.Name == stage.TokenExchanged && e.Exchange == nil:
+			x.wrong("%s: %s exchanged its token, event %d, and it is not known for what", x.session.ID, p.ID, e.No)
+		case e.Name == stage.TokenExchanged:
+			held = e.Exchange
+		case e.Name == stage.Joined:
+			held = nil
+		}
 		here = here && e.Name != stage.Left || e.Name == stage.Joined
 		published = published || e.Name == stage.PublishStarted
 	}
 	if here != p.Connected {
 		x.wrong("%s: %s is connected: %v, its events say %v", x.session.ID, p.ID, p.Connected, here)
+	}
+	if held != nil && held.New.UserID != p.UserID {
+		x.wrong("%s: %s has user id %q, and last exchanged its token for one with %q", x.session.ID, p.ID, p.UserID, held.New.UserID)
 	}
 	if published != p.Published {
 		x.wrong("%s: %s has published: %v, its events say %v", x.session.ID, p.ID, p.Published, published)

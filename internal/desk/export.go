@@ -184,17 +184,28 @@ func intervalRows(h *stage.History, ctx context.Context) iter.Seq2[[]any, error]
 var eventColumns = []export.Column{
 	export.Whole.Column("no"), export.Time.Column("time"), export.Word.Column("participantId"), export.Word.Column("name"),
 	export.Word.Column("remoteParticipantId"), export.Word.Column("errorCode"),
+	export.Text.Column("previousToken"), export.Text.Column("newToken"),
 }
 
 func eventRows(h *stage.History, ctx context.Context) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		for e, err := range h.Events(ctx) {
-			row := []any{e.No, millisOf(e.At), e.Participant, string(e.Name), orNone(e.Remote), orNone(string(e.Error))}
+			row := []any{e.No, millisOf(e.At), e.Participant, string(e.Name), orNone(e.Remote), orNone(string(e.Error)), nil, nil}
+			if x := e.Exchange; x != nil {
+				row[6], row[7] = grantText(x.Previous), grantText(x.New)
+			}
 			if !yield(row, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// grantText is what a token gave, as JSON.
+func grantText(g stage.Grant) string {
+	return string(appendJSON(nil, map[string]any{
+		"userId": g.UserID, "attributes": g.Attributes, "capabilities": g.Capabilities(), "expirationTime": g.Expires.UTC(),
+	}))
 }
 
 func millisOf(t time.Time) int64 { return t.UnixMilli() }

@@ -8,12 +8,13 @@ import (
 	"callboard/internal/stage"
 )
 
-// Names of the messages of a watch. Those of changes are the first four.
+// Names of the messages of a watch. Those of changes are the first five.
 const (
 	joined         = "joined"
 	left           = "left"
 	published      = "published"
 	unpublished    = "unpublished"
+	exchanged      = "exchanged"
 	sessionStarted = "session-started"
 	sessionEnded   = "session-ended"
 	snapshotPart   = "snapshot"
@@ -24,6 +25,7 @@ const (
 
 var changeNames = map[stage.EventName]string{
 	stage.Joined: joined, stage.Left: left, stage.PublishStarted: published, stage.PublishStopped: unpublished,
+	stage.TokenExchanged: exchanged,
 }
 
 // What a change is to somebody who sees only who matches a filter.
@@ -87,6 +89,7 @@ type (
 		Left           changeMessage   `json:"left"`
 		Published      changeMessage   `json:"published"`
 		Unpublished    changeMessage   `json:"unpublished"`
+		Exchanged      changeMessage   `json:"exchanged"`
 		SessionStarted sessionMessage  `json:"session-started"`
 		SessionEnded   sessionMessage  `json:"session-ended"`
 		Goodbye        goodbyeMessage  `json:"goodbye"`

@@ -141,7 +141,7 @@ func (v *viewer) apply(m message) {
 		v.read(m, &s)
 		clear(v.roll)
 		v.session = s.SessionID
-	case joined, left, published, unpublished:
+	case joined, left, published, unpublished, exchanged:
 		var c changeMessage
 		v.read(m, &c)
 		if c.View == exited {

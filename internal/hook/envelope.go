@@ -58,6 +58,7 @@ var kinds = []kind{
 	{event: stage.Left, name: "Participant Left", person: true},
 	{event: stage.SubscribeStarted, name: "Participant Subscribed", person: true},
 	{event: stage.SubscribeStopped, name: "Participant Unsubscribed", person: true},
+	{event: stage.TokenExchanged, name: "Participant Token Exchanged", person: true},
 	{event: stage.JoinError, name: "Participant Join Error", person: true},
 	{event: stage.SubscribeError, name: "Participant Subscribe Error", person: true},
 	{event: stage.SessionStarted, name: "Session Started"},

@@ -68,6 +68,7 @@ func TestABodyHasTheShapeOfEventBridge(t *testing.T) {
 		stage.Left:             ours + `{"session_id":"st-1","event_name":"Participant Left",` + who + `}}`,
 		stage.SubscribeStarted: ours + `{"session_id":"st-1","event_name":"Participant Subscribed",` + who + `,"remote_participant_id":"q"}}`,
 		stage.SubscribeStopped: ours + `{"session_id":"st-1","event_name":"Participant Unsubscribed",` + who + `,"remote_participant_id":"q"}}`,
+		stage.TokenExchanged:   ours + `{"session_id":"st-1","event_name":"Participant Token Exchanged",` + who + `}}`,
 		stage.JoinError:        ours + `{"session_id":"st-1","event_name":"Participant Join Error",` + who + `,"error_code":"BITRATE_EXCEEDED"}}`,
 		stage.SubscribeError:   ours + `{"session_id":"st-1","event_name":"Participant Subscribe Error",` + who + `,"remote_participant_id":"q","error_code":"BITRATE_EXCEEDED"}}`,
 		stage.SessionStarted:   ours + `{"session_id":"st-1","event_name":"Session Started",` + strings.TrimSuffix(when, ",") + `}}`,
@@ -94,8 +95,8 @@ func TestABodyHasTheShapeOfEventBridge(t *testing.T) {
 			t.Errorf("%s (%v):\n got %s\nwant %s", name, err, got, want)
 		}
 	}
-	if len(kinds) != 11 {
-		t.Errorf("%d kinds of events are told, this test knows 11", len(kinds))
+	if len(kinds) != 12 {
+		t.Errorf("%d kinds of events are told, this test knows 12", len(kinds))
 	}
 }
 

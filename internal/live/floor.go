@@ -216,11 +216,8 @@ var errClosed = &stage.Error{Kind: stage.Quota, Message: "The server is shutting
 func (f *Floor) enter(a stage.Admission) (*participant, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.closed {
-		return nil, errClosed
-	}
-	if f.vacated {
-		return nil, errVacated
+	if err := f.shut(); err != nil {
+		return nil, err
 	}
 	k := key{a.Stage, a.ParticipantID}
 	p := f.people[k]
@@ -231,6 +228,24 @@ func (f *Floor) enter(a stage.Admission) (*participant, error) {
 	}
 	p.requests++
 	return p, nil
+}
+
+// shut tells why nobody is let in. The lock is held.
+func (f *Floor) shut() error {
+	switch {
+	case f.closed:
+		return errClosed
+	case f.vacated:
+		return errVacated
+	}
+	return nil
+}
+
+// open fails if nobody is let in at the moment.
+func (f *Floor) open() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.shut()
 }
 
 // find is enter for requests that make sense only for someone who is here; nil if not.

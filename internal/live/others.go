@@ -48,7 +48,7 @@ func (f *Floor) elsewhere(ctx context.Context, arn stage.ARN, id string) (*stage
 // hold the participant before done is called.
 func (f *Floor) Home(ctx context.Context, a stage.Admission) (elsewhere *stage.Process, done func(), err error) {
 	if f.Others == nil {
-		return nil, func() {}, nil
+		return nil, func() {}, f.open()
 	}
 	p, err := f.enter(a)
 	if err != nil {

@@ -20,16 +20,18 @@ type participant struct {
 	requests int // on their way through the mailbox; guarded by floor.mu
 
 	// All below belongs to run.
-	entry  *stage.Entry // nil while not connected
-	self   *person      // nil while not connected
-	client stage.Client // what was told about the software so far
-	socket *Attendance  // nil without one
-	media  map[*Media]struct{}
-	seats  map[string]int // legs that the quotas count, by target
-	last   uint64         // number of the youngest leg
-	shut   bool           // lets no leg in any more
-	claims []claim        // of sockets that were replaced, oldest first, until the window closes
-	newest uint64         // number of the latest socket, which opened the window
+	entry     *stage.Entry    // nil while not connected
+	held      stage.Admission // by which it is connected
+	exchanged bool            // held is not what it joined with
+	self      *person         // nil while not connected
+	client    stage.Client    // what was told about the software so far
+	socket    *Attendance     // nil without one
+	media     map[*Media]struct{}
+	seats     map[string]int // legs that the quotas count, by target
+	last      uint64         // number of the youngest leg
+	shut      bool           // lets no leg in any more
+	claims    []claim        // of sockets that were replaced, oldest first, until the window closes
+	newest    uint64         // number of the latest socket, which opened the window
 
 	claimed string // this process's id while the seat is known to be its
 }
@@ -100,7 +102,7 @@ func (p *participant) join(ctx context.Context, a stage.Admission, c stage.Clien
 	if err != nil {
 		return err
 	}
-	p.entry, p.client = &entry, c
+	p.entry, p.client, p.held, p.exchanged = &entry, c, a, false
 	p.self = p.floor.show(p.key.stage, Person{
 		ID:           a.ParticipantID,
 		UserID:       a.UserID,

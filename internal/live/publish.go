@@ -68,7 +68,7 @@ func (p *participant) survive(answerTo func(*participant) (*Media, string, error
 }
 
 func (p *participant) publish(ctx context.Context, a stage.Admission, c stage.Client, offer string) (*Media, string, error) {
-	if !a.MayPublish {
+	if !p.allowed(a).MayPublish {
 		p.recordError(a, stage.Fact{Name: stage.PublishError, Error: stage.InsufficientCapabilities})
 		return nil, "", notAllowed("publish")
 	}

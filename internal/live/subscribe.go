@@ -60,7 +60,7 @@ func (p *participant) subscribe(ctx context.Context, a stage.Admission, c stage.
 // checkWish refuses what needs no look at the publisher.
 func (p *participant) checkWish(a stage.Admission, publisher string) error {
 	switch {
-	case !a.MaySubscribe:
+	case !p.allowed(a).MaySubscribe:
 		p.recordError(a, stage.Fact{Name: stage.SubscribeError, Remote: publisher, Error: stage.InsufficientCapabilities})
 		return notAllowed("subscribe")
 	case publisher == a.ParticipantID:

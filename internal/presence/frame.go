@@ -33,6 +33,11 @@ type errorPayload struct {
 	Message  string `json:"message"`
 }
 
+// exchangedPayload repeats the id of the request.
+type exchangedPayload struct {
+	ID json.RawMessage `json:"id,omitempty"`
+}
+
 func encode(kind string, payload any) []byte { return encodeID(kind, payload, nil) }
 
 func encodeID(kind string, payload any, id json.RawMessage) []byte {

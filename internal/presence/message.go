@@ -26,6 +26,7 @@ type body struct {
 	OSVersion      string `json:"osVersion"`
 	BrowserName    string `json:"browserName"`
 	BrowserVersion string `json:"browserVersion"`
+	Token          string `json:"token"`
 }
 
 func (b body) client() stage.Client {
@@ -55,7 +56,7 @@ func decode(data []byte) (message, error) {
 	m := message{kind: *envelope.Type, id: envelope.ID}
 	var err error
 	switch m.kind {
-	case "SET_STATE", "MUTE", "HELLO":
+	case "SET_STATE", "MUTE", "HELLO", "EXCHANGE_TOKEN":
 		err = json.Unmarshal(data, &m.body)
 		if err == nil && len(envelope.Payload) > 0 {
 			err = json.Unmarshal(envelope.Payload, &m.body)

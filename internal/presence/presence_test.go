@@ -318,7 +318,6 @@ func TestClientsAreToldWhyTheyHaveToGo(t *testing.T) {
 				d.t.Error(err)
 			}
 		}, "participant-disconnected", 4003},
-		"a closing server": {func(d *door, _ stage.ARN, _, _ string) { d.Stop() }, "unknown", websocket.StatusGoingAway},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -333,6 +332,27 @@ func TestClientsAreToldWhyTheyHaveToGo(t *testing.T) {
 				t.Errorf("the goodbye is %+v and %d", last, code)
 			}
 		})
+	}
+}
+
+func TestAServerThatStopsTellsNobodyThatTheyLeft(t *testing.T) {
+	t.Parallel()
+	d := open(t, livetest.Setting{}, presence.Options{})
+	arn := d.Stage()
+	jwt, id := d.issue(arn)
+	s := d.attend(arn, jwt)
+	s.await("the state", kind("STAGE_STATE"))
+	if err := d.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	last, code := s.end()
+	if last.Type != "" || code != websocket.StatusGoingAway {
+		t.Errorf("the goodbye is %+v and %d", last, code)
+	}
+	d.WantEvents(arn, id, "JOINED", "LEFT")
+	_, resp, err := d.dial("/events/", websocket.DialOptions{Subprotocols: []string{jwt}})
+	if err == nil || resp == nil || resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("who comes meanwhile is told %v, %v", resp, err)
 	}
 }
 

@@ -15,6 +15,7 @@ const (
 	closeReused       websocket.StatusCode = 4001
 	closeDeleted      websocket.StatusCode = 4002
 	closeDisconnected websocket.StatusCode = 4003
+	closeExchange     websocket.StatusCode = 4004
 	closeMalformed    websocket.StatusCode = 4400
 	closeExpired      websocket.StatusCode = 4401
 	closeNotAllowed   websocket.StatusCode = 4403

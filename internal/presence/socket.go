@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -121,9 +122,17 @@ func (s *socket) send(ctx context.Context, frame []byte) error {
 	return s.conn.Write(ctx, websocket.MessageText, frame)
 }
 
-// farewell tells why the floor ended the seat.
+// farewell tells why the floor ended the seat, after what was to be said before.
 func (s *socket) farewell(ctx context.Context) ending {
+	for len(s.replies) > 0 {
+		if err := s.send(ctx, <-s.replies); err != nil {
+			return ending{}
+		}
+	}
 	reason, text := s.seat.Reason()
+	if goodbye(reason) == websocket.StatusGoingAway { // the client is to come back; LEFT would send it away
+		return ending{code: websocket.StatusGoingAway, reason: "the server is going away; come back"}
+	}
 	if err := s.send(ctx, encode("LEFT", leftPayload{Reason: string(reason), Message: text})); err != nil {
 		return ending{}
 	}
@@ -179,12 +188,12 @@ func (s *socket) read(ctx context.Context) ending {
 		if kind != websocket.MessageText || err != nil {
 			return ending{code: closeMalformed, reason: "malformed message"}
 		}
-		s.obey(m)
+		s.obey(ctx, m)
 	}
 }
 
 // obey does what a message asks for.
-func (s *socket) obey(m message) {
+func (s *socket) obey(ctx context.Context, m message) {
 	switch m.kind {
 	case "PING":
 		s.reply(encodeID("PONG", nil, m.id))
@@ -204,11 +213,30 @@ func (s *socket) obey(m message) {
 	case "LEAVE":
 		s.seat.Leave()
 	case "EXCHANGE_TOKEN":
-		s.reply(encodeID("ERROR", errorPayload{
-			Code:     "TOKEN_EXCHANGE_UNSUPPORTED",
-			Category: "JOIN_ERROR",
-			Message:  "This server does not exchange tokens yet; the token you joined with goes on to hold",
-		}, m.id))
+		s.exchange(ctx, m)
+	}
+}
+
+// exchange has the client go on with another token. One that does not hold ends
+// its presence; trouble of ours leaves it with the one that it has.
+func (s *socket) exchange(ctx context.Context, m message) {
+	next, err := s.endpoint.Register.Admit(ctx, m.Token)
+	if err == nil {
+		err = s.seat.Exchange(ctx, next)
+	}
+	if err == nil {
+		s.reply(encodeID("TOKEN_EXCHANGED", exchangedPayload{ID: m.id}, m.id))
+		return
+	}
+	p := explain(err)
+	if p.status == internalError && ctx.Err() == nil {
+		s.endpoint.Log.Error("a token could not be exchanged", "error", err)
+	}
+	s.reply(encodeID("ERROR", errorPayload{Code: cmp.Or(p.code, "FAILED"), Category: "JOIN_ERROR", Message: p.detail}, m.id))
+	switch stage.KindOf(err) {
+	case stage.Internal, stage.Quota, stage.Conflict:
+	default:
+		s.seat.Reject()
 	}
 }
 
@@ -248,6 +276,8 @@ func goodbye(reason stage.Reason) websocket.StatusCode {
 		return closeDeleted
 	case stage.ReasonParticipantDisconnected:
 		return closeDisconnected
+	case stage.ReasonFailedExchange:
+		return closeExchange
 	}
 	return websocket.StatusGoingAway
 }

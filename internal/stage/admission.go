@@ -22,7 +22,8 @@ type Admission struct {
 	MaySubscribe  bool
 	Expires       time.Time
 
-	digest [sha256.Size]byte // of the token
+	digest             [sha256.Size]byte // of the token
+	whipURL, eventsURL string            // its claims
 }
 
 // GivenFor says whether this is the admission that jwt itself was given. Who
@@ -115,6 +116,8 @@ func admission(c token.Claims) (Admission, error) {
 		MayPublish:    c.Publish,
 		MaySubscribe:  c.Subscribe,
 		Expires:       c.Expires,
+		whipURL:       c.WHIPURL,
+		eventsURL:     c.EventsURL,
 	}, err
 }
 

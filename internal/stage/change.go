@@ -5,12 +5,12 @@ import (
 	"errors"
 )
 
-// Change is what one event did to the roll of its session. Four kinds of events do
-// something: [Joined], [Left], [PublishStarted] and [PublishStopped].
+// Change is what one event did to the roll of its session. Five kinds of events do
+// something: [Joined], [Left], [PublishStarted], [PublishStopped] and [TokenExchanged].
 //
 // Old and New are the participant's row before and after. Whether somebody was
 // connected and had published is told exactly as of the event. User id and
-// attributes, which only a rejoin with another token can change, are those of now.
+// attributes are those of now, but for the change that [TokenExchanged] itself makes.
 type Change struct {
 	Event
 	SessionID string
@@ -57,7 +57,7 @@ func (s *Service) Changes(ctx context.Context, after int64, of func(ARN) bool) (
 
 // changes tells whether events of this name do something to the roll.
 func (n EventName) changes() bool {
-	return n == Joined || n == Left || n == PublishStarted || n == PublishStopped
+	return n == Joined || n == Left || n == PublishStarted || n == PublishStopped || n == TokenExchanged
 }
 
 // seat is one participant of one session.
@@ -90,6 +90,10 @@ func (h *history) add(e Event) error {
 	}
 	c := Change{Event: e, Old: before.New, New: before.New, Known: before.Known}
 	c.New.apply(e.Name)
+	if e.Exchange != nil {
+		c.Old.hold(e.Exchange.Previous)
+		c.New.hold(e.Exchange.New)
+	}
 	c.Began = e.Name == Joined && !c.Known && c.New.Seq == 1
 	if err := h.place(&c); err != nil {
 		return err
@@ -109,6 +113,16 @@ func (p *Participant) apply(name EventName) {
 		p.Connected = false
 	case PublishStarted:
 		p.Published = true
+	}
+}
+
+// hold has a row say what it says while its participant holds a token.
+func (p *Participant) hold(g Grant) {
+	p.UserID = g.UserID
+	if p.Detail != nil {
+		detail := *p.Detail
+		detail.Attributes = g.Attributes
+		p.Detail = &detail
 	}
 }
 

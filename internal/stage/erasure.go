@@ -3,6 +3,7 @@ package stage
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 )
 
@@ -26,7 +27,7 @@ type Erased struct {
 const maxUserID = 128
 
 // Erase takes the user id, the attributes and the client from every participant
-// that had this user id. The participants stay, under their participant ids and
+// that had this user id, be it until or since it exchanged its token, and what it exchanged. The participants stay, under their participant ids and
 // with their events, so that no count changes; nobody finds them by the user id
 // any more. When it returns nothing of it is left in the store's files (of a
 // PostgreSQL server: when that has vacuumed).
@@ -68,7 +69,7 @@ func (s *Service) eachWith(ctx context.Context, c Caller, e Erasure, act func(Se
 			if one.Stage.Account != c.Account || e.Stage != (ARN{}) && one.Stage != e.Stage {
 				continue
 			}
-			rows, err := tx.Participants(ParticipantQuery{Session: one.No, UserID: &e.UserID, Limit: 1})
+			rows, err := bearers(tx, one.No, e.UserID, 1)
 			if err != nil {
 				return nil, err
 			}
@@ -104,19 +105,13 @@ func (s *Service) checkErasure(ctx context.Context, c Caller, e Erasure) error {
 			return nil
 		}
 		return s.store.View(ctx, func(tx Tx) error {
-			for before, n := int64(0), sweepBatch; n == sweepBatch; {
-				rows, err := tx.Participants(ParticipantQuery{Session: one.No, UserID: &e.UserID, Before: before, Limit: sweepBatch})
-				n = len(rows)
-				for _, p := range rows {
-					if before = p.Seq; p.Connected {
-						return stillHere(one, p)
-					}
-				}
-				if err != nil {
-					return err
+			rows, err := bearers(tx, one.No, e.UserID, math.MaxInt32)
+			for _, p := range rows {
+				if p.Connected {
+					return stillHere(one, p)
 				}
 			}
-			return nil
+			return err
 		})
 	})
 }
@@ -143,15 +138,38 @@ func checkIngest(tx Tx, account, region, userID string) error {
 	return nil
 }
 
+// bearers lists participants of a session who have a user id, or had it and have
+// exchanged their token since. One may be listed more than once.
+func bearers(tx Tx, session int64, userID string, limit int) ([]Participant, error) {
+	rows, err := tx.Participants(ParticipantQuery{Session: session, UserID: &userID, Limit: limit})
+	if err != nil || len(rows) == limit {
+		return rows, err
+	}
+	former, err := tx.Exchanged(session, userID, limit-len(rows))
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range former {
+		p, err := tx.Participant(session, id)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, p)
+	}
+	return rows, nil
+}
+
 func stillHere(s Session, p Participant) error {
 	return fail(Conflict, "Participant %s of stage %s has this user id and is connected; disconnect it first", p.ID, s.Stage)
 }
 
 // eraseIn erases the participants of one session, a batch at a time.
 func (s *Service) eraseIn(ctx context.Context, one Session, userID string) (done int, err error) {
-	for n := sweepBatch; n == sweepBatch && err == nil; {
+	for n := 1; n > 0 && err == nil; {
+		erased := map[int64]bool{}
 		err = s.store.Update(ctx, func(tx Tx) error {
-			rows, err := tx.Participants(ParticipantQuery{Session: one.No, UserID: &userID, Limit: sweepBatch})
+			clear(erased)
+			rows, err := bearers(tx, one.No, userID, sweepBatch)
 			if err != nil {
 				return err
 			}
@@ -159,13 +177,17 @@ func (s *Service) eraseIn(ctx context.Context, one Session, userID string) (done
 				if p.Connected {
 					return stillHere(one, p)
 				}
+				if erased[p.Seq] {
+					continue
+				}
 				if err := tx.Erase(one.No, p.Seq); err != nil {
 					return err
 				}
+				erased[p.Seq] = true
 			}
-			n = len(rows)
 			return nil
 		})
+		n = len(erased)
 		if err == nil {
 			done += n
 		}

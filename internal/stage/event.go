@@ -16,6 +16,7 @@ const (
 	PublishStopped   EventName = "PUBLISH_STOPPED"
 	SubscribeStarted EventName = "SUBSCRIBE_STARTED"
 	SubscribeStopped EventName = "SUBSCRIBE_STOPPED"
+	TokenExchanged   EventName = "TOKEN_EXCHANGED"
 	JoinError        EventName = "JOIN_ERROR"
 	PublishError     EventName = "PUBLISH_ERROR"
 	SubscribeError   EventName = "SUBSCRIBE_ERROR"
@@ -60,6 +61,7 @@ type Event struct {
 	Name        EventName
 	Remote      string    // the publisher, on subscribe events
 	Error       ErrorCode // on the three error events
+	Exchange    *Exchange // with TokenExchanged; nil while its session is being removed
 }
 
 // Events lists what happened to a participant in a session, newest first;

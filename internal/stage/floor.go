@@ -12,6 +12,7 @@ const (
 	ReasonTokenReused             Reason = "token-reused"
 	ReasonStageDeleted            Reason = "stage-deleted"
 	ReasonParticipantDisconnected Reason = "participant-disconnected"
+	ReasonFailedExchange          Reason = "failed-exchange"
 	ReasonUnknown                 Reason = "unknown"
 )
 

@@ -107,8 +107,11 @@ type Tx interface {
 	// time is over. It tells how many; 0 when nothing is left.
 	Sweep(limit int) (int, error)
 	// Erase takes user id, attributes and client from a participant of a
-	// session. No copy of them stays in memory.
+	// session, and what it exchanged them for. No copy of them stays in memory.
 	Erase(session, seq int64) error
+	// Exchanged lists ids of participants of a session who had a user id until, or
+	// since, they exchanged their token, at most limit; one may be listed twice.
+	Exchanged(session int64, userID string, limit int) ([]string, error)
 	// Oldest is the position before the first event from which on the feed is
 	// whole; 0 while nothing was swept.
 	Oldest() (int64, error)

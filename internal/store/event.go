@@ -42,6 +42,9 @@ func (t *tx) AppendEvent(e *stage.Event) error {
 	if err == nil {
 		e.No, t.change.event = no, no
 	}
+	if err == nil && e.Exchange != nil {
+		err = t.putExchange(e)
+	}
 	return err
 }
 
@@ -50,6 +53,9 @@ func (t *tx) Events(q stage.EventQuery) ([]stage.Event, error) {
 	list := page[stage.Event](q.Limit)
 	err := t.all(listOf, func(r row) { list = append(list, scanEvent(r)) },
 		q.Session, q.Participant, before(q.Before), limited(q.Limit))
+	if err == nil {
+		err = t.exchanges(list)
+	}
 	return list, err
 }
 
@@ -57,6 +63,9 @@ func (t *tx) Events(q stage.EventQuery) ([]stage.Event, error) {
 func (t *tx) Feed(after int64, limit int) ([]stage.Event, error) {
 	list := page[stage.Event](limit)
 	err := t.all(listFeed, func(r row) { list = append(list, scanEvent(r)) }, after, limited(limit))
+	if err == nil {
+		err = t.exchanges(list)
+	}
 	return list, err
 }
 

@@ -58,7 +58,7 @@ func (t *tx) Sweep(limit int) (int, error) {
 	if n, err := t.sweepEvents(session, limit); err != nil || n > 0 {
 		return n, err
 	}
-	for _, sql := range []string{deleteDetails, deletePeople} {
+	for _, sql := range []string{deleteExchanges, deleteDetails, deletePeople} {
 		if n, err := t.exec(sql, session, session, limited(limit)); err != nil || n > 0 {
 			return n, err
 		}
@@ -94,6 +94,9 @@ func (t *tx) Erase(session, seq int64) error {
 	}
 	if err == nil {
 		_, err = t.exec(eraseDetail, session, seq)
+	}
+	if err == nil {
+		_, err = t.exec(eraseExchanges, session, session, seq)
 	}
 	t.change.stale = append(t.change.stale, session)
 	t.met = met{} // may be the same

@@ -104,6 +104,9 @@ func (t *tx) SessionEvents(session int64, after stage.Event, limit int) ([]stage
 	list := page[stage.Event](limit)
 	err := t.all(listSessionEvents, func(r row) { list = append(list, scanOwn(r, 0, session)) },
 		session, after.Participant, after.No, limited(limit))
+	if err == nil {
+		err = t.exchanges(list)
+	}
 	return list, err
 }
 

@@ -1,13 +1,19 @@
 package troupe_test
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/coder/websocket"
 
 	"callboard/internal/live/livetest"
 	"callboard/internal/stage"
+	"callboard/internal/token"
 )
 
 func TestAViewerOfOneProcessReceivesAPublisherOfAnother(t *testing.T) {
@@ -195,4 +201,41 @@ func TestDisconnectAndDeleteReachEverybodyFromAnyProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	stays.await("the reason", func(f state) bool { return f.Type == "LEFT" && f.Payload.Reason == "stage-deleted" })
+}
+
+func TestATokenThatIsExchangedAtOneProcessIsKnownToAll(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	a, b := h.open(), h.open()
+	together(a, b)
+	arn := a.stage()
+	hostToken, host := a.token(arn)
+	viewerToken, viewer := b.token(arn)
+	publisher, _ := a.publish(hostToken)
+	a.awaitEvents(arn, host, "JOINED", "PUBLISH_STARTED")
+	own := b.attend(hostToken) // a answers it: that is where the host is
+	seat := b.attend(viewerToken)
+	seat.awaitPeople(host+"+", viewer)
+	receiver, _ := b.subscribe(viewerToken, host)
+
+	key, err := token.NewKey()
+	h.check(err)
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	h.check(err)
+	imported, err := a.service.ImportPublicKey(t.Context(), a.caller, "", string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), nil)
+	h.check(err)
+	first, err := token.Parse(hostToken, time.Now())
+	h.check(err)
+	claims := first.Claims()
+	claims.UserID, claims.Publish = "erika", false
+	next, err := token.Mint(key, imported.ARN.String(), claims)
+	h.check(err)
+	h.check(own.conn.Write(t.Context(), websocket.MessageText, []byte(`{"type":"EXCHANGE_TOKEN","payload":{"token":"`+next+`"}}`)))
+	own.await("the answer", func(f state) bool { return f.Type == "TOKEN_EXCHANGED" })
+	b.awaitEvents(arn, host, "JOINED", "PUBLISH_STARTED", "TOKEN_EXCHANGED", "PUBLISH_STOPPED")
+	seat.await("the new name", func(f state) bool {
+		return slices.ContainsFunc(f.Payload.Participants, func(p person) bool { return p.ID == host && p.UserID == "erika" && !p.IsPublishing })
+	})
+	livetest.Wait(t, "the publication's end", publisher.Down())
+	receiver.Close()
 }

@@ -49,7 +49,7 @@ func TestAProcessThatWasTakenForDeadEndsEverybodyAndComesBackAsAnother(t *testin
 	again := b.attend(jwt)
 	again.awaitPeople(id)
 	a.stalled.set(false)
-	seat.await("the end", func(f state) bool { return f.Type == "LEFT" && f.Payload.Reason == "unknown" })
+	seat.awaitEnd()
 	a.await("another name", func() bool { return a.register.Process() != was })
 	together(a, b)
 	if got := b.events(arn, id); !slices.Equal(got, []string{"JOINED", "LEFT", "JOINED"}) {

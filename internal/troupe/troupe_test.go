@@ -317,16 +317,19 @@ type socket struct {
 type state struct {
 	Type    string `json:"type"`
 	Payload struct {
-		Reason       string `json:"reason"`
-		Resume       string `json:"resume"`
-		Version      int64  `json:"version"`
-		Participants []struct {
-			ID           string `json:"id"`
-			IsPublishing bool   `json:"isPublishing"`
-			AudioMuted   bool   `json:"audioMuted"`
-			IsLocal      bool   `json:"isLocal"`
-		} `json:"participants"`
+		Reason       string   `json:"reason"`
+		Resume       string   `json:"resume"`
+		Version      int64    `json:"version"`
+		Participants []person `json:"participants"`
 	} `json:"payload"`
+}
+
+type person struct {
+	ID           string `json:"id"`
+	UserID       string `json:"userId"`
+	IsPublishing bool   `json:"isPublishing"`
+	AudioMuted   bool   `json:"audioMuted"`
+	IsLocal      bool   `json:"isLocal"`
 }
 
 // sees gives "id", "id+" for who publishes and "id-" for who is muted, in order.
@@ -390,6 +393,24 @@ func (s *socket) await(what string, wanted func(state) bool) state {
 		s.check(json.Unmarshal(data, &f))
 		if last = f; wanted(f) {
 			return f
+		}
+	}
+}
+
+// awaitEnd reads until the socket is closed, which LEFT must not announce: the client is to come back.
+func (s *socket) awaitEnd() {
+	s.t.Helper()
+	for late := time.After(livetest.Patience); ; {
+		select {
+		case data, open := <-s.frames:
+			if !open {
+				return
+			}
+			if strings.Contains(string(data), `"LEFT"`) {
+				s.t.Errorf("the client is sent away: %s", data)
+			}
+		case <-late:
+			s.t.Fatal("waited in vain for the end")
 		}
 	}
 }

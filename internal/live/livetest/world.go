@@ -30,6 +30,7 @@ type World struct {
 	Stop     func() error // ends the floor's Run and gives its error; called at the end of the test if not before
 
 	t      testing.TB
+	signer *signer      // nil until Another needs it
 	passed atomic.Int64 // nanoseconds by which the store's clock is ahead
 }
 

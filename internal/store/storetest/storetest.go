@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) stage.Store) {
 		{"time", clock},
 		{"forgetting", forgetting},
 		{"history", history},
+		{"exchanges", exchanges},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,75 @@
+package live
+
+import (
+	"context"
+
+	"callboard/internal/stage"
+)
+
+// Exchange has the participant hold another token of its own from now on. When it
+// returns that is recorded, what the new token does not allow has ended, and others
+// are told. To come with the token that is held already changes nothing, nor does an error; errors are those of
+// [stage.Register.Exchange].
+func (a *Attendance) Exchange(ctx context.Context, next stage.Admission) error {
+	var err error
+	done := make(chan struct{})
+	a.owner.post(func() {
+		defer close(done)
+		err = errNoSocket
+		if a.owner.socket == a {
+			err = a.owner.exchange(ctx, next)
+		}
+	})
+	select {
+	case <-done:
+		return err
+	case <-a.done: // nobody may be there any more to do it
+		return errNoSocket
+	}
+}
+
+// Reject ends everything the participant has here because it came with a token that does not hold.
+func (a *Attendance) Reject() {
+	a.post(func() { a.owner.endAll(stage.ReasonFailedExchange, "") })
+}
+
+var errNoSocket = &stage.Error{Kind: stage.Conflict, Message: "The participant has another presence socket by now"}
+
+func (p *participant) exchange(ctx context.Context, next stage.Admission) error {
+	if next.Same(p.held) {
+		return nil
+	}
+	if err := p.floor.Register.Exchange(ctx, *p.entry, p.held, next); err != nil {
+		return err
+	}
+	p.held, p.exchanged = next, true
+	p.self.become(next)
+	var lost []*Media
+	for m := range p.media {
+		if m.target == "" && !next.MayPublish || m.target != "" && !next.MaySubscribe {
+			lost = append(lost, m)
+		}
+	}
+	p.endMedia(lost...)
+	p.log.Info("token exchanged")
+	return nil
+}
+
+// allowed gives an admission with what the participant may do by now. Once it has
+// exchanged its token, that says so, whichever of its tokens it shows.
+func (p *participant) allowed(a stage.Admission) stage.Admission {
+	if p.exchanged {
+		a.MayPublish, a.MaySubscribe = p.held.MayPublish, p.held.MaySubscribe
+	}
+	return a
+}
+
+// become shows who as another token of its own describes it.
+func (p *person) become(a stage.Admission) {
+	c := p.cast
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.public.UserID, p.public.Attributes = a.UserID, a.Attributes
+	p.public.MayPublish, p.public.MaySubscribe = a.MayPublish, a.MaySubscribe
+	c.changed(p, c.shown(p))
+}

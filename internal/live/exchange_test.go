@@ -1,0 +1,94 @@
+package live_test
+
+import (
+	"testing"
+
+	"callboard/internal/live"
+	"callboard/internal/live/livetest"
+	"callboard/internal/sfu"
+	"callboard/internal/stage"
+	"callboard/internal/token"
+)
+
+func TestOthersSeeWhoSomebodyIsByAnotherToken(t *testing.T) {
+	t.Parallel()
+	h := open(t, livetest.Setting{})
+	arn := h.Stage()
+	watching := h.attend(h.Admit(arn))
+	jwt := h.Token(arn)
+	a := h.AdmitAgain(jwt)
+	seat := h.attend(a)
+	next := h.AdmitAgain(h.Another(jwt, func(c *token.Claims) { c.UserID, c.Attributes = "erika", map[string]string{"role": "host"} }))
+	if err := seat.Exchange(h.Context(), next); err != nil {
+		t.Fatal(err)
+	}
+	h.want(a, "JOINED", "TOKEN_EXCHANGED")
+	awaitState(t, watching, "the other name", func(s live.State) bool {
+		p, ok := person(s, a.ParticipantID)
+		return ok && p.UserID == "erika" && p.Attributes["role"] == "host" && p.MayPublish
+	})
+	if err := seat.Exchange(h.Context(), next); err != nil {
+		t.Errorf("the same token once more: %v", err)
+	}
+	h.want(a, "JOINED", "TOKEN_EXCHANGED")
+	if err := seat.Exchange(h.Context(), h.AdmitAgain(jwt)); err != nil {
+		t.Errorf("back to the first token: %v", err)
+	}
+	h.want(a, "JOINED", "TOKEN_EXCHANGED", "TOKEN_EXCHANGED")
+}
+
+func TestWhatTheNewTokenDoesNotAllowEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	h := open(t, livetest.Setting{})
+	arn := h.Stage()
+	host := h.Admit(arn)
+	h.publish(host)
+	jwt := h.Token(arn)
+	a := h.AdmitAgain(jwt)
+	seat := h.attend(a)
+	_, sending := h.publish(a)
+	_, receiving := h.subscribe(a, host.ParticipantID)
+	told := []string{"JOINED", "PUBLISH_STARTED", "SUBSCRIBE_STARTED " + host.ParticipantID}
+	exchange := func(publish, subscribe bool) {
+		t.Helper()
+		err := seat.Exchange(h.Context(), h.AdmitAgain(h.Another(jwt, func(c *token.Claims) { c.Publish, c.Subscribe = publish, subscribe })))
+		if err != nil {
+			t.Fatal(err)
+		}
+		told = append(told, "TOKEN_EXCHANGED")
+	}
+	exchange(false, true)
+	told = append(told, "PUBLISH_STOPPED")
+	h.want(a, told...)
+	livetest.Wait(t, "the publication's end", sending.Down())
+	exchange(false, false)
+	told = append(told, "SUBSCRIBE_STOPPED "+host.ParticipantID)
+	h.want(a, told...)
+	livetest.Wait(t, "the subscription's end", receiving.Down())
+
+	_, _, err := h.Floor.Subscribe(h.Context(), a, stage.Client{}, host.ParticipantID, livetest.Subscriber(t).Offer(), sfu.SubscribeOptions{})
+	wantKind(t, err, stage.Denied, stage.CodeTokenNotAllowed) // whatever the first token said
+	told = append(told, "SUBSCRIBE_ERROR "+host.ParticipantID+" INSUFFICIENT_CAPABILITIES")
+	exchange(true, false)
+	h.publish(a)
+	h.want(a, append(told, "PUBLISH_STARTED")...)
+	seat.Leave()
+	h.await(a, append(told, "PUBLISH_STARTED", "PUBLISH_STOPPED", "LEFT")...)
+	h.publish(a) // who comes back comes with what it shows
+}
+
+func TestATokenThatMayNotFollowChangesNothing(t *testing.T) {
+	t.Parallel()
+	h := open(t, livetest.Setting{})
+	a := h.Admit(h.Stage())
+	seat := h.attend(a)
+	wantKind(t, seat.Exchange(h.Context(), h.Admit(a.Stage)), stage.Denied, stage.CodeTokenNotAllowed)
+	h.want(a, "JOINED")
+	seat.Reject()
+	livetest.Wait(t, "the socket's end", seat.Done())
+	if reason, _ := seat.Reason(); reason != stage.ReasonFailedExchange {
+		t.Errorf("the reason is %q", reason)
+	}
+	h.await(a, "JOINED", "LEFT")
+	wantKind(t, seat.Exchange(h.Context(), a), stage.Conflict, "")
+}
