@@ -89,6 +89,17 @@ func (p *binary) end() string {
 	return p.log.String()
 }
 
+// stop ends the program in order, and waits until it is gone.
+func (p *binary) stop(t *testing.T) {
+	t.Helper()
+	must(t, p.run.Process.Signal(os.Interrupt))
+	if err := p.run.Wait(); err != nil {
+		t.Errorf("the program did not end in order: %v\n%s", err, p.log.String())
+	}
+	p.run = nil
+	http.DefaultClient.CloseIdleConnections()
+}
+
 // kill ends the program as kill -9 does, and waits until it is gone.
 func (p *binary) kill() {
 	if p.run != nil && p.run.Process != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ivsrealtime"
 	"github.com/aws/aws-sdk-go-v2/service/ivsrealtime/types"
+	"github.com/coder/websocket"
 
 	"callboard/internal/guest"
 	"callboard/internal/store/storetest"
@@ -86,6 +87,38 @@ func (p *binary) connected(t *testing.T, arn, session string) (ids []string) {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// The people of a server that ends in order go on at another one, in their session.
+func TestPeopleOfAServerThatEndsComeToAnother(t *testing.T) {
+	t.Parallel()
+	all := several(t, 2)
+	a, b := all[0], all[1]
+	ctx := deadline(t, 4*patience)
+	arn, key := a.stage(t), importedKey(t, a.board)
+	here, there := bearer(t, key.token(t, a.board, arn, "here")), b.guest(t, arn, "there")
+	seat, other := attendance(t, here), attendance(t, there)
+	_, err := here.Publish(ctx, guest.H264)
+	must(t, err)
+	_, err = other.Wait(ctx, func(s guest.State) bool { p, _ := s.Person(here.ID()); return p.IsPublishing })
+	must(t, err)
+	session := b.session(t, arn)
+	a.stop(t)
+	<-seat.Done()
+	if code := websocket.CloseStatus(seat.Err()); code != websocket.StatusGoingAway {
+		t.Errorf("the socket ended with %v, want code 1001", seat.Err())
+	}
+	_, err = other.Wait(ctx, func(s guest.State) bool { _, there := s.Person(here.ID()); return !there })
+	must(t, err)
+	equal(t, "the history, at once", b.history(t, arn, session, here.ID()), []string{"JOINED", "LEFT"})
+	moved := bearer(t, key.token(t, b.board, arn, "here"))
+	attendance(t, moved)
+	_, err = moved.Publish(ctx, guest.H264)
+	must(t, err)
+	_, err = other.Wait(ctx, func(s guest.State) bool { p, _ := s.Person(here.ID()); return p.IsPublishing })
+	must(t, err)
+	equal(t, "the history", b.history(t, arn, session, here.ID()), []string{"JOINED", "LEFT", "JOINED"})
+	equal(t, "the session", b.session(t, arn), session)
 }
 
 func TestThreeServersOnOneDatabaseAreOne(t *testing.T) {

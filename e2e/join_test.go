@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/coder/websocket"
 )
 
 // The page at /join is what people see, and at the same time the client that
@@ -153,6 +154,42 @@ func TestPagesComeBackToAServerThatWasKilled(t *testing.T) {
 	if after := b.session(t, arn); after == before {
 		t.Errorf("the session that the crash ended, %s, goes on", before)
 	}
+}
+
+// A server that is told to end says goodbye; its people come back by themselves, to
+// the session that they were in.
+func TestPagesComeBackToTheirSessionAfterARestart(t *testing.T) {
+	b := newBinary(t)
+	b.start(t)
+	arn := b.stage(t)
+	token := b.token(t, arn, "ada")
+	ada := *token.ParticipantId
+	tab := browse(t, b.url+"/join#token="+*token.Token)
+	tab.shows(t, "#camera", "fake")
+	tab.press(t, "#entry button")
+	eventually(t, time.Minute, func() string { return publishes(t, b.board, arn, ada) })
+	bob := b.guest(t, arn, "bob")
+	seat := attendance(t, bob)
+	session := b.session(t, arn)
+	b.stop(t)
+	<-seat.Done()
+	if code := websocket.CloseStatus(seat.Err()); code != websocket.StatusGoingAway {
+		t.Errorf("bob's socket ended with %v, want code 1001", seat.Err())
+	}
+	tab.shows(t, "#status", "Reconnecting")
+	b.start(t)
+	attendance(t, bob)
+	eventually(t, time.Minute, func() string {
+		if n := len(history(t, b.board, arn, session, ada)); n < 6 {
+			return fmt.Sprintf("ada has %d events", n)
+		}
+		return ""
+	})
+	tab.misses(t, "#status.bad")
+	equal(t, "what happened to ada", history(t, b.board, arn, session, ada),
+		[]string{"JOINED", "PUBLISH_STARTED", "PUBLISH_STOPPED", "LEFT", "JOINED", "PUBLISH_STARTED"})
+	equal(t, "what happened to bob", history(t, b.board, arn, session, bob.ID()), []string{"JOINED", "LEFT", "JOINED"})
+	equal(t, "the session", b.session(t, arn), session)
 }
 
 // publishes tells why somebody is not on stage in the live session; "" if he is.

@@ -11,32 +11,15 @@ import (
 	"callboard/internal/express"
 )
 
-// Run serves until ctx ends, then stops in order: no new connections, requests
-// under way are finished, everybody on the floor leaves and the list says so,
-// media and facts are closed. It returns when nothing of the server is left, at
-// the latest [Config.ShutdownMax] after ctx has ended. An error means that
+// Run serves until ctx ends, then stops in order: nobody is let onto the floor any
+// more (503 with Retry-After), everybody on it leaves and the list says so, while the API still answers;
+// then requests under way are finished, and media and facts are closed. It returns when nothing of the
+// server is left, at the latest [Config.ShutdownMax] after ctx has ended. An error means that
 // serving broke off or that the end was not orderly.
 func (s *Server) Run(ctx context.Context) error {
-	onFloor, dismiss := context.WithCancel(context.WithoutCancel(ctx))
-	defer dismiss()
-	floor, served := make(chan error, 1), make(chan error, 1)
+	served := make(chan error, 1)
 	s.gate.Lock() // operations wait for the seed, from the first on
-	go func() {
-		var company, telling sync.WaitGroup
-		company.Go(func() { s.meter.Run(onFloor) })
-		company.Go(func() { s.keepHistory(onFloor) })
-		company.Go(func() { s.desk.Run(onFloor) })
-		inTroupe, leave := context.WithCancel(context.WithoutCancel(ctx))
-		company.Go(func() { s.runTroupe(inTroupe) })
-		untilQuiet, quiet := context.WithCancel(context.WithoutCancel(ctx))
-		telling.Go(func() { s.courier.Run(untilQuiet) })
-		err := s.floor.Run(onFloor)
-		leave() // its people have left, and the others know
-		company.Wait()
-		quiet() // what webhooks are not told of by now they are told after the next start
-		telling.Wait()
-		floor <- err
-	}()
+	c := s.muster(context.WithoutCancel(ctx))
 	s.express = express.Listen(s.listener, s.http, s.plain())
 	go func() { served <- s.http.Serve(s.express) }()
 	s.phase.Store(seeding)
@@ -48,7 +31,39 @@ func (s *Server) Run(ctx context.Context) error {
 	if ctx.Err() != nil && errors.Is(broken, ctx.Err()) {
 		broken = nil // whoever ends a server that is still sowing gets what he wants
 	}
-	return errors.Join(broken, s.stop(dismiss, floor, served))
+	return errors.Join(broken, s.stop(c, served))
+}
+
+// crew is what works beside HTTP.
+type crew struct {
+	dismiss func() error // has everybody leave the floor, and returns when they have
+	disband func()       // ends the rest, and waits for it
+}
+
+func (s *Server) muster(ctx context.Context) *crew {
+	onFloor, dismiss := context.WithCancel(ctx)
+	inCompany, disband := context.WithCancel(ctx)
+	inTroupe, leave := context.WithCancel(ctx)
+	untilQuiet, quiet := context.WithCancel(ctx)
+	var company, troupe, telling sync.WaitGroup
+	company.Go(func() { s.meter.Run(inCompany) })
+	company.Go(func() { s.keepHistory(inCompany) })
+	company.Go(func() { s.desk.Run(inCompany) })
+	troupe.Go(func() { s.runTroupe(inTroupe) })
+	telling.Go(func() { s.courier.Run(untilQuiet) })
+	empty := make(chan error, 1)
+	go func() { empty <- s.floor.Run(onFloor) }()
+	return &crew{
+		dismiss: func() error { dismiss(); return <-empty },
+		disband: func() {
+			disband()
+			leave() // the people of this process have left, and the others know
+			company.Wait()
+			troupe.Wait()
+			quiet() // what webhooks are not told of by now they are told after the next start
+			telling.Wait()
+		},
+	}
 }
 
 // serve waits for the end of ctx or of HTTP.
@@ -67,14 +82,14 @@ func (s *Server) serve(ctx context.Context, served chan error) error {
 	}
 }
 
-// stop ends everything. Requests get a third of the time to finish by themselves.
-func (s *Server) stop(dismiss func(), floor, served <-chan error) error {
+// stop ends everything.
+func (s *Server) stop(c *crew, served <-chan error) error {
 	s.phase.Store(stopping)
 	s.log.Info("stopping")
 	deadline := time.NewTimer(s.cfg.ShutdownMax)
 	defer deadline.Stop()
 	ended := make(chan error, 1)
-	go func() { ended <- s.leave(dismiss, floor, served) }()
+	go func() { ended <- s.leave(c, served) }()
 	select {
 	case err := <-ended:
 		s.log.Info("stopped")
@@ -84,23 +99,24 @@ func (s *Server) stop(dismiss func(), floor, served <-chan error) error {
 	}
 }
 
-// leave does the work of stop. Clients that do not cooperate are cut off and
+// leave does the work of stop. The floor gets half of the time, requests then a third to finish by
+// themselves. Clients that do not cooperate are cut off and
 // mentioned in the log; only what the server itself could not do is an error.
-func (s *Server) leave(dismiss func(), floor, served <-chan error) error {
-	patience, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownMax/3)
-	defer cancel()
+func (s *Server) leave(c *crew, served <-chan error) error {
 	s.desk.Close() // watchers would stay for good
-	if err := errors.Join(s.express.Shutdown(patience), s.http.Shutdown(patience)); err != nil {
-		s.log.Warn("requests were cut off", "error", errors.Join(err, s.http.Close()))
-	}
-	<-served
-	dismiss()
-	left := <-floor
+	left := c.dismiss()
 	farewell, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownMax/10)
 	defer cancel()
 	if err := s.presence.Close(farewell); err != nil {
 		s.log.Warn("presence sockets were cut off", "error", err)
 	}
+	patience, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownMax/3)
+	defer cancel()
+	if err := errors.Join(s.express.Shutdown(patience), s.http.Shutdown(patience)); err != nil {
+		s.log.Warn("requests were cut off", "error", errors.Join(err, s.http.Close()))
+	}
+	<-served
+	c.disband()
 	s.requests.Wait()
 	return errors.Join(left, s.close())
 }

@@ -116,6 +116,35 @@ func TestNobodyIsConnectedAfterACrash(t *testing.T) {
 	}
 }
 
+func TestASessionThatEverybodyHadLeftGoesOnAfterARestart(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "callboard.db")
+	w := newWorldWith(t, path, stage.Quotas{})
+	short, long := w.token(w.stage(), ""), w.stage()
+	before, missed := w.enter(short.JWT), w.join(long, "")
+	w.record(before, stage.Left)
+	w.record(missed, stage.Left)
+	left := w.clock()
+	w.check(w.store.Close())
+
+	w = newWorldWith(t, path, stage.Quotas{})
+	w.now = left.Add(linger / 2)
+	w.check(w.Recover(t.Context()))
+	after := w.enter(short.JWT)
+	if after.SessionID != before.SessionID {
+		t.Errorf("the session was %s and is %s", before.SessionID, after.SessionID)
+	}
+	if got := strings.Join(w.events(after), " "); got != "JOINED LEFT JOINED" {
+		t.Errorf("events are %s", got)
+	}
+	w.pass(linger)
+	w.check(w.Sweep(t.Context()))
+	s, err := w.Session(t.Context(), w.caller, long, missed.SessionID)
+	if w.check(err); !s.Ended.Equal(left) {
+		t.Errorf("the session that nobody came back to ended at %v; everybody had left at %v", s.Ended, left)
+	}
+}
+
 func TestJoinedAndLeftAlternate(t *testing.T) {
 	w := newWorld(t)
 	arn := w.stage()

@@ -115,8 +115,9 @@ func eachLive(ctx context.Context, store Store, fn func(Tx, Session) error) erro
 // Recover makes the facts true after a crash, before anybody is let in: whoever
 // is still listed CONNECTED though no process that is alive holds it gets the STOPPED
 // and LEFT events that are missing, at the last moment its process is known to have
-// been alive. Sessions in which nobody is left end. One process among others
-// leaves it to Sweep to find out who is dead.
+// been alive, and sessions that such people are in end with it. A session that everybody
+// had left, as they do when a server ends in order, goes on until its linger is over.
+// One process among others leaves it to Sweep to find out who is dead.
 func (r *Register) Recover(ctx context.Context) error {
 	me := r.self.Load()
 	if err := r.bury(ctx); err != nil || me != nil && !me.first {
@@ -124,7 +125,9 @@ func (r *Register) Recover(ctx context.Context) error {
 	}
 	var left []Session
 	err := eachLive(ctx, r.store, func(_ Tx, s Session) error {
-		left = append(left, s)
+		if s.Connected > 0 {
+			left = append(left, s)
+		}
 		return nil
 	})
 	if err != nil {
