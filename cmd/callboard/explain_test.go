@@ -43,16 +43,21 @@ func TestMediaAreShownWithWhatIsMostWorthKnowing(t *testing.T) {
 				{MediaType: "video", Codec: "VP8", WaitsForKeyFrame: true, AwaitedLayer: "hi"}, {MediaType: "audio", Codec: "opus", LastPacketTime: &old},
 				{MediaType: "audio", Codec: "opus"},
 			}}, {PublisherParticipantID: "s", State: "CONNECTED", Held: true, Streams: []mediaStream{{}}},
+			{PublisherParticipantID: "t", State: "CONNECTED", Way: &mediaWay{EstimatedBitrate: 300_000, VideoPaused: true}, Streams: []mediaStream{{MediaType: "video"}}},
+			{PublisherParticipantID: "u", State: "CONNECTED", Way: &mediaWay{EstimatedBitrate: 1_000_000, LackingBitrate: 2_000_000, AimedLayer: "mid"}, Streams: []mediaStream{{MediaType: "video", Layer: "low", LastPacketTime: &now}}},
 		},
 	}}}
 	lines := strings.Split(m.table(), "\n")
-	for i, want := range []string{"PARTICIPANT", "40 kbps", "1.50 Mbps", "checking", "waits for a key frame hi", "silent for 9s", "nothing yet", "publisher has stopped"} {
+	for i, want := range []string{"PARTICIPANT", "40 kbps", "1.50 Mbps", "checking", "waits for a key frame hi", "silent for 9s", "nothing yet", "publisher has stopped", "300 kbps   paused, bandwidth too low", "low > mid"} {
 		if !strings.Contains(lines[i], want) {
 			t.Errorf("line %d is %q, without %q", i+1, lines[i], want)
 		}
 	}
 	if !strings.HasSuffix(lines[1], "flows") || !strings.HasSuffix(lines[2], "muted") || !strings.Contains(lines[2], "640x360  30   1.5 %") {
 		t.Error(m.table())
+	}
+	if !strings.HasSuffix(lines[9], "1.00 Mbps  flows, bandwidth too low for more") {
+		t.Error(lines[9])
 	}
 	if got := (&mediaAnswer{}).table(); got != "Nobody publishes or subscribes.\n" {
 		t.Error(got)

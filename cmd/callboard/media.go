@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -19,7 +20,7 @@ func mediaCommand() *cobra.Command {
 		Short: "Show what participants send and receive now",
 		Long: `Media shows, for everybody present on a stage, what is published and what is received: bitrate, size
 and frame rate of each layer, loss, jitter and delay. Figures are of the last second. LOSS of a subscription
-is what the receiver reports. STAGE is an ARN, or the name of one of your stages.`,
+is what the receiver reports, ESTIMATE what the way to it is known to take. STAGE is an ARN, or the name of one of your stages.`,
 		Example: `  callboard media rehearsal
   callboard media rehearsal --participant xZ3kQ9wPq1Lm --json`,
 		Args: oneArgument("STAGE, an ARN or a name"),
@@ -81,7 +82,13 @@ type (
 		PublisherParticipantID, State string
 		Held                          bool
 		RTTMs                         *float64
+		Way                           *mediaWay
 		Streams                       []mediaStream
+	}
+	mediaWay struct {
+		EstimatedBitrate, LackingBitrate int64
+		AimedLayer                       string
+		LayerChosen, VideoPaused         bool
 	}
 	mediaStream struct {
 		MediaType, Codec, Layer, AwaitedLayer string
@@ -93,7 +100,7 @@ type (
 )
 
 func (m *mediaAnswer) table() string {
-	rows := [][]string{{"PARTICIPANT", "USER ID", "", "MEDIA", "LAYER", "BITRATE", "SIZE", "FPS", "LOSS", "JITTER", "RTT", "STATE"}}
+	rows := [][]string{{"PARTICIPANT", "USER ID", "", "MEDIA", "LAYER", "BITRATE", "SIZE", "FPS", "LOSS", "JITTER", "RTT", "ESTIMATE", "STATE"}}
 	for i := range m.Participants {
 		p := &m.Participants[i]
 		if p.Publication != nil {
@@ -111,29 +118,34 @@ func (m *mediaAnswer) table() string {
 
 // rows are the lines of one connection, one at least.
 func (p *mediaParticipant) rows(now time.Time, l *mediaLeg) (rows [][]string) {
-	what, rtt := "sends", "-"
+	what, rtt, estimate := "sends", "-", "-"
 	if l.PublisherParticipantID != "" {
 		what = "from " + l.PublisherParticipantID
 	}
 	if l.RTTMs != nil {
 		rtt = fmt.Sprintf("%.1f ms", *l.RTTMs)
 	}
+	if l.Way != nil && l.Way.EstimatedBitrate > 0 {
+		estimate = bitrate(l.Way.EstimatedBitrate)
+	}
 	head := []string{p.ParticipantID, printable(p.UserID), what}
 	if len(l.Streams) == 0 {
-		return [][]string{append(head, "-", "", "", "", "", "", "", rtt, strings.ToLower(l.State))}
+		return [][]string{append(head, "-", "", "", "", "", "", "", rtt, estimate, strings.ToLower(l.State))}
 	}
 	for _, s := range l.Streams {
-		rows = append(rows, append(head[:3:3], s.MediaType+" "+s.Codec, s.layer(), bitrate(s.Bitrate), s.size(), s.fps(),
-			fmt.Sprintf("%.1f %%", 100*s.Loss), fmt.Sprintf("%.1f ms", s.JitterMs), rtt, s.state(p, l, now)))
+		rows = append(rows, append(head[:3:3], s.MediaType+" "+s.Codec, s.layer(l.Way), bitrate(s.Bitrate), s.size(), s.fps(),
+			fmt.Sprintf("%.1f %%", 100*s.Loss), fmt.Sprintf("%.1f ms", s.JitterMs), rtt, estimate, s.state(p, l, now)))
 	}
 	return rows
 }
 
-func (s *mediaStream) layer() string {
-	if s.Layer == "" {
-		return "-"
+// layer is what is shown, and what is aimed at if that is something else.
+func (s *mediaStream) layer(w *mediaWay) string {
+	shown := cmp.Or(s.Layer, "-")
+	if w != nil && s.MediaType == "video" && w.AimedLayer != "" && w.AimedLayer != s.Layer {
+		return shown + " > " + w.AimedLayer
 	}
-	return s.Layer
+	return shown
 }
 
 func (s *mediaStream) size() string {
@@ -160,6 +172,8 @@ func (s *mediaStream) state(p *mediaParticipant, l *mediaLeg, now time.Time) str
 		return "publisher has stopped"
 	case own && (s.MediaType == "audio" && p.AudioMuted || s.MediaType == "video" && p.VideoStopped):
 		return "muted"
+	case l.Way != nil && s.MediaType == "video" && l.Way.VideoPaused:
+		return "paused, bandwidth too low"
 	case s.WaitsForKeyFrame:
 		return strings.TrimSpace("waits for a key frame " + s.AwaitedLayer)
 	case s.LastPacketTime == nil:
@@ -167,7 +181,17 @@ func (s *mediaStream) state(p *mediaParticipant, l *mediaLeg, now time.Time) str
 	case now.Sub(*s.LastPacketTime) > 3*time.Second:
 		return "silent for " + now.Sub(*s.LastPacketTime).Round(time.Second).String()
 	}
+	if l.Way != nil && s.MediaType == "video" && l.Way.LackingBitrate > 0 {
+		return "flows, bandwidth too low for " + l.Way.lacking()
+	}
 	return "flows"
+}
+
+func (w *mediaWay) lacking() string {
+	if w.LayerChosen {
+		return "it"
+	}
+	return "more"
 }
 
 func bitrate(n int64) string {

@@ -47,8 +47,18 @@ type (
 		RTTMs       *float64      `json:"rttMs,omitempty" doc:"the time of a round trip"`
 		Held        bool          `json:"held,omitempty" doc:"true while the publisher has stopped and may come back"`
 		AudioOnly   bool          `json:"audioOnly,omitempty"`
+		Way         *way          `json:"way,omitempty" doc:"of a subscription: what is known of the bandwidth, and what follows from it"`
 		Bitrate     int64         `json:"bitrate" doc:"bits per second, all streams together"`
 		Streams     []mediaStream `json:"streams" doc:"audio, and each layer of the video"`
+	}
+
+	// way is what is known of the way to a subscriber.
+	way struct {
+		EstimatedBitrate int64  `json:"estimatedBitrate,omitempty" doc:"bits per second that the way is known to take; it may take more, which is found out when more is to be sent; absent while nothing is known, as of clients that report nothing"`
+		AimedLayer       string `json:"aimedLayer,omitempty" doc:"the layer that is to be sent; absent without simulcast, and without video"`
+		LayerChosen      bool   `json:"layerChosen,omitempty" doc:"true if the subscriber has chosen it, so that it is sent whatever the bandwidth"`
+		VideoPaused      bool   `json:"videoPaused,omitempty" doc:"true while video waits because not even the lowest layer has room"`
+		LackingBitrate   int64  `json:"lackingBitrate,omitempty" doc:"bits per second of what had no room when it was tried last, with the audio: the next layer, or what was chosen"`
 	}
 
 	mediaStream struct {
@@ -129,6 +139,10 @@ func toMediaLeg(l *stage.MediaLeg) mediaLeg {
 	}
 	if l.RTT > 0 {
 		out.RTTMs = new(milliseconds(l.RTT))
+	}
+	if l.Publisher != "" {
+		w := &l.Way
+		out.Way = &way{int64(w.Takes), w.Aim, w.Chosen, w.Paused, int64(w.Lacks)}
 	}
 	for i := range l.Streams {
 		out.Bitrate += int64(l.Streams[i].Bitrate)

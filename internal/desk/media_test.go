@@ -33,7 +33,7 @@ func TestMediaAreShownAsTheyWereMeasured(t *testing.T) {
 			{Kind: "audio", Codec: "opus", Bitrate: 1000, LastAt: now}, {Kind: "video", Codec: "VP8", Layer: "hi", Bitrate: 2000, Width: 640, Height: 360, Loss: .25},
 		}},
 		Failures: []stage.Failure{{At: now, Progress: stage.Checking}},
-	}, {ID: "a", Subscriptions: []stage.MediaLeg{{Publisher: "b"}}}}}}
+	}, {ID: "a", Subscriptions: []stage.MediaLeg{{Publisher: "b", Way: stage.Way{Takes: 300_000, Aim: "low", Lacks: 700_000, Paused: true, Chosen: true}}}}}}}
 	w.service.UseFloor(f)
 	var m media
 	w.read("/stages/"+arn.ID+"/media?participant=b", &m)
@@ -43,7 +43,13 @@ func TestMediaAreShownAsTheyWereMeasured(t *testing.T) {
 	if l := m.Participants[0].Subscriptions[0]; l.State != "UNKNOWN" || l.StartTime != nil || l.RTTMs != nil {
 		t.Errorf("%+v", l)
 	}
+	if w := m.Participants[0].Subscriptions[0].Way; w == nil || *w != (way{300_000, "low", true, true, 700_000}) {
+		t.Errorf("%+v", w)
+	}
 	b := m.Participants[1]
+	if b.Publication.Way != nil {
+		t.Errorf("a publication has no subscriber to go to: %+v", b.Publication.Way)
+	}
 	if l := b.Publication; l.Bitrate != 3000 || *l.RTTMs != 1.5 || l.Streams[1].Layer != "hi" || l.Streams[1].Loss != .25 || !l.Streams[0].LastPacketTime.Equal(now) {
 		t.Errorf("%+v", l)
 	}

@@ -143,7 +143,7 @@ func (m *Media) tell() stage.MediaLeg {
 
 func describe(s sfu.SubscriptionStats) stage.MediaLeg {
 	leg := describePeer(s.PeerStats, s.Streams)
-	leg.Held, leg.AudioOnly = !s.Attached, s.AudioOnly
+	leg.Held, leg.AudioOnly, leg.Way = !s.Attached, s.AudioOnly, stage.Way(s.Way)
 	return leg
 }
 

@@ -325,6 +325,7 @@ func TestPacketsHaveTheirTransportWideNumbers(t *testing.T) {
 		}
 	}
 	settled(t, v, 0) // the best there is, without a word of the subscriber's
+	until(t, "figures of the way", func() bool { w := v.sub.Stats().Way; return w.Takes > 0 && w.Aim == "hi" && !w.Paused && w.Lacks == 0 })
 	plain := subscribe(t, e, c.pub, viewerOptions{})
 	if strings.Contains(plain.answer, "transport-cc") || wait(t, plain.video, "packet").Extension {
 		t.Error("numbers for one who reports nothing")

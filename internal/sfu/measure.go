@@ -75,6 +75,7 @@ type SubscriptionStats struct {
 	PeerStats
 	Attached  bool // to a publication
 	AudioOnly bool
+	Way       Way
 	Streams   []StreamStats
 }
 
@@ -114,6 +115,7 @@ type reading struct {
 
 	mu      sync.Mutex
 	streams []StreamStats
+	way     Way // of a subscription
 }
 
 func (r *reading) copy() []StreamStats {
@@ -274,8 +276,10 @@ func (s *Subscription) measure(now time.Time) {
 		elapsed = reportInterval
 	}
 	r.at = now
+	way := s.outlook()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.way = way
 	if r.streams == nil {
 		r.streams = make([]StreamStats, len(s.outlets))
 	}
@@ -331,7 +335,11 @@ func (s *Subscription) Stats() SubscriptionStats {
 	s.sourceMu.Lock()
 	attached, audioOnly := s.src != nil, s.wish.none
 	s.sourceMu.Unlock()
-	return SubscriptionStats{PeerStats: s.stats(), Attached: attached, AudioOnly: audioOnly, Streams: s.reading.copy()}
+	stats := SubscriptionStats{PeerStats: s.stats(), Attached: attached, AudioOnly: audioOnly, Streams: s.reading.copy()}
+	s.reading.mu.Lock()
+	defer s.reading.mu.Unlock()
+	stats.Way = s.reading.way
+	return stats
 }
 
 // stats tells how the peer fares.

@@ -1,6 +1,7 @@
 package stage_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -224,8 +225,48 @@ func TestWhatASubscriberDoesNotGetIsExplained(t *testing.T) {
 	lossy.Reported, lossy.Loss = true, 0.3
 	wants(t, with(stage.MediaLeg{Streams: []stage.MediaStream{lossy}}), "PROBLEM subscriptions: It loses 30 % of the audio of bob", "OK subscriptions")
 
+	narrow := stage.Way{Takes: 300_400, Lacks: 750_000, Aim: "low"}
+	wants(t, with(stage.MediaLeg{Way: narrow, Streams: []stage.MediaStream{audio}}), `NOTE subscriptions: Its bandwidth is too low for more of bob than layer "low": the next layer needs 750 kbps|takes about 300`, "OK subscriptions")
+	narrow.Chosen, narrow.Aim = true, "hi"
+	wants(t, with(stage.MediaLeg{Way: narrow, Streams: []stage.MediaStream{audio}}), `PROBLEM subscriptions: Its bandwidth is too low for what it has chosen of bob layer "hi"|needs 750 kbps|takes about 300`, "OK subscriptions")
+	paused := stage.MediaLeg{Way: stage.Way{Takes: 100_000, Lacks: 250_000, Paused: true}, Streams: []stage.MediaStream{audio}}
+	wants(t, with(paused), "PROBLEM subscriptions: Its bandwidth is too low for the video of bob, which is paused|takes about 100 kbps|needs 250", "OK subscriptions")
+	paused.Streams[0].LastAt, paused.Way.Lacks = time.Time{}, 0
+	wants(t, with(paused), "PROBLEM subscriptions: Its bandwidth was too low")
+	paused.AudioOnly, paused.Streams = true, []stage.MediaStream{audio}
+	wants(t, with(paused), "OK subscriptions: |audio only, as it asked")
+
 	wants(t, scene(t, stage.ParticipantMedia{Connected: true, Socket: true, MaySubscribe: true}, bob)[2:], "NOTE subscriptions: It has not subscribed to bob, who publishes")
 	wants(t, scene(t, stage.ParticipantMedia{Connected: true, Socket: true}, bob)[2:], "NOTE subscriptions: It receives nobody, because its token")
+}
+
+func TestLossIsBlamedOnTheBandwidthOnlyIfThatIsTooLow(t *testing.T) {
+	t.Parallel()
+	for way, want := range map[stage.Way]string{
+		{}:                               "does not report enough to tell",
+		{Takes: 2_000_000}:               "not too low|known to take 2000 kbps",
+		{Takes: 300_000, Lacks: 700_000}: "comes of the bandwidth",
+	} {
+		w := newWorld(t)
+		arn := w.stage()
+		a := w.token(arn, "ann")
+		w.enter(a.JWT)
+		w.floor.media = stage.Media{At: noon, Participants: []stage.ParticipantMedia{{ID: a.ParticipantID, Connected: true, Socket: true, Subscriptions: []stage.MediaLeg{{
+			Publisher: "bob", Progress: stage.Up, Way: way,
+			Streams: []stage.MediaStream{{Kind: "audio", Codec: "opus", LastAt: noon, Reported: true, Loss: 0.2}},
+		}}}}}
+		e, err := w.Explain(t.Context(), w.caller, arn, a.ParticipantID)
+		w.check(err)
+		i := slices.IndexFunc(e.Sentences, func(s stage.Sentence) bool { return strings.HasPrefix(s.Text, "It loses") })
+		if i < 0 {
+			t.Fatal(e.Sentences)
+		}
+		for part := range strings.SplitSeq(want, "|") {
+			if got := e.Sentences[i].Advice; !strings.Contains(got, part) {
+				t.Errorf("of %+v it is said %q, without %q", way, got, part)
+			}
+		}
+	}
 }
 
 func TestAnExplanationTellsByWhomSomebodyIsSeen(t *testing.T) {

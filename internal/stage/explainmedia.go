@@ -213,7 +213,7 @@ func (s MediaStream) text() string {
 	if s.FrameRate >= 0.5 {
 		words += fmt.Sprintf(" at %.0f frames/s", s.FrameRate)
 	}
-	return fmt.Sprintf("%s (%d kbps)", words, (s.Bitrate+500)/1000)
+	return fmt.Sprintf("%s (%d kbps)", words, kilobits(s.Bitrate))
 }
 
 func (q *inquest) saySubscriptions() {
@@ -255,6 +255,7 @@ func (q *inquest) saySubscription(l *MediaLeg) {
 		q.say(about, Note, "", "It waits for %s, who has stopped publishing, to go on; after ten seconds the subscription ends.", l.Publisher)
 		return
 	}
+	q.sayWay(l)
 	var parts []string
 	for _, s := range l.Streams {
 		switch {
@@ -268,19 +269,55 @@ func (q *inquest) saySubscription(l *MediaLeg) {
 			parts = append(parts, s.text())
 		}
 		if s.Reported && s.Loss > badLoss {
-			q.say(about, Problem, "The way to it is too narrow or disturbed: have it ask for a lower layer, or the publisher send less.", "It loses %.0f %% of the %s of %s, by its own reports.", 100*s.Loss, s.Kind, l.Publisher)
+			q.say(about, Problem, l.Way.adviceOnLoss(), "It loses %.0f %% of the %s of %s, by its own reports.", 100*s.Loss, s.Kind, l.Publisher)
 		}
 	}
 	only := ""
 	if l.AudioOnly {
 		only = ", audio only, as it asked"
 	}
-	if parts == nil {
+	if parts == nil && !l.Way.Paused {
 		q.say(about, Problem, "See whether the publisher sends: explain "+l.Publisher+".", "Its subscription to %s is up, but nothing is sent to it%s.", l.Publisher, only)
 		return
 	}
-	q.say(about, Fine, "", "It receives %s from %s%s.", strings.Join(parts, ", "), l.Publisher, only)
+	if parts != nil {
+		q.say(about, Fine, "", "It receives %s from %s%s.", strings.Join(parts, ", "), l.Publisher, only)
+	}
 }
+
+// sayWay tells for what the bandwidth is too low, by what the way to the subscriber is known to take.
+func (q *inquest) sayWay(l *MediaLeg) {
+	const about = "subscriptions"
+	w, takes, lacks := l.Way, kilobits(l.Way.Takes), kilobits(l.Way.Lacks)
+	layer := ""
+	if w.Aim != "" {
+		layer = fmt.Sprintf(" layer %q", w.Aim)
+	}
+	switch {
+	case l.AudioOnly:
+	case w.Paused && w.Lacks == 0:
+		q.say(about, Problem, "Wait until the publisher sends video again.", "Its bandwidth was too low for the video of %s, which is paused.", l.Publisher)
+	case w.Paused:
+		q.say(about, Problem, "It needs a better network, or the publisher has to send less, best as a low layer (simulcast).", "Its bandwidth is too low for the video of %s, which is paused so that audio gets through: the way to it takes about %d kbps, and the least there is needs %d.", l.Publisher, takes, lacks)
+	case w.Lacks > 0 && w.Chosen:
+		q.say(about, Problem, "Have it choose a lower layer, or leave the choice to the server.", "Its bandwidth is too low for what it has chosen of %s%s, which needs %d kbps: the way to it takes about %d.", l.Publisher, layer, lacks, takes)
+	case w.Lacks > 0:
+		q.say(about, Note, "If it is to see more, it needs a better network.", "Its bandwidth is too low for more of %s than%s: the next layer needs %d kbps, and the way to it takes about %d.", l.Publisher, layer, lacks, takes)
+	}
+}
+
+// adviceOnLoss tells whether packets are lost for want of bandwidth.
+func (w Way) adviceOnLoss() string {
+	switch {
+	case w.Paused || w.Lacks > 0:
+		return "This comes of the bandwidth, which is too low: see above."
+	case w.Takes > 0:
+		return fmt.Sprintf("The bandwidth is not too low, for the way to it is known to take %d kbps: something disturbs it, such as bad radio.", kilobits(w.Takes))
+	}
+	return "The way to it is too narrow or disturbed, and the client does not report enough to tell which: have it ask for a lower layer, or the publisher send less."
+}
+
+func kilobits(n int) int { return (n + 500) / 1000 }
 
 // sayAudience tells who receives what the participant publishes, and why the others do not.
 func (q *inquest) sayAudience() {

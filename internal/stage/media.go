@@ -57,7 +57,17 @@ type MediaLeg struct {
 	RTT       time.Duration
 	Held      bool `json:",omitempty"` // the publisher has stopped, and may come back
 	AudioOnly bool `json:",omitempty"`
+	Way       Way  `json:",omitzero"` // to a subscriber
 	Streams   []MediaStream
+}
+
+// Way is what is known of the way to a subscriber, and what that means for its video.
+type Way struct {
+	Takes  int    `json:",omitempty"` // bits per second that it is known to take; 0 while nothing is known
+	Aim    string `json:",omitempty"` // the layer that is to be sent; empty without layers
+	Chosen bool   `json:",omitempty"` // by the subscriber: it is sent in any case
+	Paused bool   `json:",omitempty"` // video waits, because not even the lowest layer has room
+	Lacks  int    `json:",omitempty"` // bits per second of what had no room: the next layer, or what was chosen
 }
 
 // MediaStream is the audio, the video, or one layer of the video of a leg. Rates are
