@@ -132,12 +132,11 @@ func (e *pgEngine) sole(ctx context.Context) (conn, error) {
 	c := &pgConn{patient: true, dial: func(ctx context.Context) (*pgconn.PgConn, error) {
 		return e.dial(ctx, []string{pgSettings, pgDurable})
 	}}
-	if err := c.begin(ctx); err != nil {
-		return nil, err
+	others, err := e.others(ctx, c)
+	for until := time.Now().Add(departTime); err == nil && others > 0 && time.Now().Before(until); {
+		pause(ctx, departTime/50)
+		others, err = e.others(ctx, c)
 	}
-	defer c.rollback()
-	others := int64(0)
-	_, err := c.rows(pgOthers, []any{e.config.RuntimeParams["application_name"]}, 1, func(r row) { others = r.int(0) })
 	if err == nil && others > 0 {
 		err = fmt.Errorf("it is in use by other servers (%d connections): stop them first", others)
 	}
@@ -147,10 +146,24 @@ func (e *pgEngine) sole(ctx context.Context) (conn, error) {
 	return c, nil
 }
 
-// shared is true: other processes may write to the same database.
+// departTime is for how long PostgreSQL may still show a connection that was
+// closed just now.
+const departTime = 2 * time.Second
+
+// others counts the connections of other servers.
+func (e *pgEngine) others(ctx context.Context, c *pgConn) (n int64, err error) {
+	if err := c.begin(ctx); err != nil {
+		return 0, err
+	}
+	defer c.rollback()
+	_, err = c.rows(pgOthers, []any{e.config.RuntimeParams["application_name"]}, 1, func(r row) { n = r.int(0) })
+	return n, err
+}
+
 // journal is none: PostgreSQL has its own, which its commits are written to.
 func (e *pgEngine) journal() *journal { return nil }
 
+// shared is true: other processes may write to the same database.
 func (e *pgEngine) shared() bool { return true }
 
 func (e *pgEngine) close() error { return nil }
