@@ -36,10 +36,10 @@ func (s *Store) run() {
 // commit runs a batch of updates in one transaction, makes them durable and
 // answers them all. If that fails as a whole, everybody gets to know.
 func (s *Store) commit(batch []*update) {
-	s.viewTime.begin(s.time)
 	c, err := s.writer.get(context.Background())
 	if err == nil {
 		defer s.writer.put(c)
+		s.viewTime.begin(s.time) // not before: whoever had the connection may have posted
 		err = s.begin(c)
 	}
 	ran := batch[:0]

@@ -65,21 +65,31 @@ func openJournal(path string, limit int64) (*journal, error) {
 	return j, nil
 }
 
-// write makes the draft durable, under the next number.
+// write makes the draft durable, under the next number. After an error nobody
+// finds it in the file, unless that is [ErrUnknown].
 func (j *journal) write() error {
 	b := j.draft.seal(j.last + 1)
 	if err := j.grow(j.end + int64(len(b))); err != nil {
 		return err
 	}
-	if _, err := j.file.WriteAt(b, j.end); err != nil {
-		return err
-	}
-	if err := j.sync.sync(); err != nil {
+	if err := j.put(b); err != nil {
+		// It may be there as a whole: whoever opens the file after a crash would run it.
+		if again := j.put(make([]byte, block)); again != nil {
+			return fmt.Errorf("%w: %w", ErrUnknown, err)
+		}
 		return err
 	}
 	j.end += int64(len(b))
 	j.last++
 	return nil
+}
+
+// put writes durably where the next record goes.
+func (j *journal) put(b []byte) error {
+	if _, err := j.file.WriteAt(b, j.end); err != nil {
+		return err
+	}
+	return j.sync.sync()
 }
 
 // grow makes the file at least so large. What is written to a file that has its

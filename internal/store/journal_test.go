@@ -171,6 +171,106 @@ func TestATransactionThatIsLostIsRunAgain(t *testing.T) {
 	}
 }
 
+// unsynced gives a syncer that fails.
+func unsynced(t *testing.T) *syncer {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(); w.Close() })
+	return newSyncer(w)
+}
+
+func TestWhatCouldNotBeSyncedDoesNotComeBack(t *testing.T) {
+	t.Parallel()
+	path := filePath(t)
+	closeNow(t, openAt(t, Options{Path: path}))
+	s := openAt(t, Options{Path: path})
+	mustUpdate(t, s, note)
+	good := s.journal.sync
+	s.journal.sync = unsynced(t)
+	defer s.journal.sync.close()
+	err := s.Update(t.Context(), note)
+	left := read(t, path+".journal")
+	s.journal.sync = good
+	if !errors.Is(err, ErrUnknown) {
+		t.Errorf("an update that may be on the disk was answered with %v", err)
+	}
+	if n := len(readRecords(left)); n != 1 {
+		t.Errorf("%d records are in the journal, one was acknowledged", n)
+	}
+	mustUpdate(t, s, note)
+	if got := feedLen(t, s); got != 2 {
+		t.Errorf("%d of 2 events are there", got)
+	}
+}
+
+func TestCommitsAreNotSyncedAfterTheJournalCouldNotBeCleared(t *testing.T) {
+	t.Parallel()
+	path := filePath(t)
+	s := openAt(t, Options{Path: path})
+	mustUpdate(t, s, note)
+	other, err := connectWriter(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.close()
+	c, err := s.borrow(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lite := c.(*liteConn)
+	lite.SetBusyTimeout(0)
+	if err := other.beginWrite(); err != nil {
+		t.Error(err)
+	}
+	if err := s.clearJournal(c); err == nil {
+		t.Error("the journal was cleared although somebody else writes")
+	}
+	if err := other.rollback(); err != nil {
+		t.Error(err)
+	}
+	lite.SetBusyTimeout(busy)
+	s.writer.put(c)
+	mustUpdate(t, s, note)
+	if c, err = s.borrow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer s.writer.put(c)
+	_, err = c.rows("PRAGMA synchronous", nil, 1, func(r row) {
+		if r.int(0) != 1 {
+			t.Errorf("synchronous is %d", r.int(0))
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestALinkToAFileIsTheFile(t *testing.T) {
+	t.Parallel()
+	path, link := filePath(t), filepath.Join(t.TempDir(), "link.db")
+	closeNow(t, openAt(t, Options{Path: path}))
+	s := openAt(t, Options{Path: path})
+	mustUpdate(t, s, note)
+	if err := os.Symlink(path, link); err != nil {
+		t.Skip(err)
+	}
+	if second, err := Open(t.Context(), Options{Path: link}); err == nil {
+		closeNow(t, second)
+		t.Error("a file was opened twice")
+	}
+	file, journal := read(t, path), read(t, path+".journal")
+	closeNow(t, s)
+	if err := errors.Join(os.WriteFile(path, file, 0o600), os.WriteFile(path+".journal", journal, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if got := feedLen(t, openAt(t, Options{Path: link})); got != 1 {
+		t.Errorf("%d of 1 event is there", got)
+	}
+}
+
 func TestTheJournalIsBegunAnewAndNothingIsLost(t *testing.T) {
 	t.Parallel()
 	path := filePath(t)

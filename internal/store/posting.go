@@ -243,6 +243,7 @@ func (s *Store) clearJournal(c conn) error {
 		return nil
 	}
 	if err := s.secure(c.(*liteConn)); err != nil {
+		s.lose(c)
 		return err
 	}
 	return s.journal.empty()

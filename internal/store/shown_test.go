@@ -92,3 +92,34 @@ func TestAViewIsOfNoLaterTimeThanAnUpdateItDoesNotSee(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestAViewIsOfNoLaterTimeThanAnUpdateThatHadToWait(t *testing.T) {
+	t.Parallel()
+	var clock atomic.Int64
+	s := openAt(t, Options{Path: filePath(t), Now: func() time.Time { return time.UnixMilli(clock.Add(1)) }})
+	c, err := s.writer.get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits := &update{done: make(chan error, 1), fn: func(tx stage.Tx) error {
+		if now := s.viewTime.now(s.time); now.After(tx.Now()) {
+			t.Errorf("the update has the time %v, a view %v", tx.Now(), now)
+		}
+		return nil
+	}}
+	s.queue.put(waits)
+	defer func() {
+		s.writer.put(c)
+		if err := <-waits.done; err != nil {
+			t.Error(err)
+		}
+	}()
+	waitFor(t, "the committer has the update", func() bool { return s.queue.len() == 0 })
+	if err := s.begin(c); err != nil { // as a batch that is posted while the update waits
+		t.Error(err)
+	}
+	s.postings.note()
+	if err := s.post(c); err != nil {
+		t.Error(err)
+	}
+}

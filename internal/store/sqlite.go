@@ -36,6 +36,9 @@ func openSQLite(path string, journalBytes int64) (*sqliteEngine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
+	if file, err := filepath.EvalSymlinks(path); err == nil {
+		path = file // what is beside a file is found, and locked, whatever link leads there
+	}
 	if err := createDirectory(path); err != nil {
 		return nil, err
 	}
