@@ -26,7 +26,8 @@ const (
 )
 
 // ErrUnknown is the answer to an update when the database was lost while it
-// was being stored, and for so long that nobody knows whether it was.
+// was being stored, and for so long that nobody knows whether it was; or when its
+// record could neither be synced nor taken out of the journal.
 var ErrUnknown = errors.New("the database was lost while this was stored: it is not known whether it was")
 
 // changes are what some updates did, one after another, as far as the rolls of

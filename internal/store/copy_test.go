@@ -25,14 +25,19 @@ func dump(t *testing.T, path string) map[string][]string {
 		t.Fatal(err)
 	}
 	defer s.conn.rollback()
-	x := &tx{conn: s.conn}
-	tables, err := s.conn.tables()
+	return rowsOf(t, s.conn)
+}
+
+func rowsOf(t *testing.T, from conn) map[string][]string {
+	t.Helper()
+	x := &tx{conn: from}
+	tables, err := from.tables()
 	if err != nil {
 		t.Fatal(err)
 	}
 	rows := map[string][]string{}
 	for _, table := range tables {
-		columns, err := s.conn.columns(table)
+		columns, err := from.columns(table)
 		if err != nil {
 			t.Fatal(err)
 		}
