@@ -104,7 +104,7 @@ type moment struct{ file, log []byte }
 // lost any of the commits that came after the journal was last begun anew.
 func happen(t *testing.T, s *Store, path string, rng *rand.Rand) (list []moment) {
 	t.Helper()
-	for range 60 {
+	for range 40 {
 		var batch []*update
 		for range 1 + rng.IntN(4) {
 			batch = append(batch, &update{fn: whim(rng), done: make(chan error, 1)})
