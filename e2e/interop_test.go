@@ -187,6 +187,23 @@ func TestInteropTheSDKChoosesLayers(t *testing.T) {
 	two.shown(t, *token.ParticipantId, "a larger picture", func(p played) bool { return p.Width > 320 })
 }
 
+func TestInteropTheSDKExchangesItsToken(t *testing.T) {
+	b := newBoard(t)
+	page := interopPages(t)
+	arn, key, now := b.stage(t), importedKey(t, b), time.Now()
+	one := joins(t, page, key.token(t, b, arn, "ada"))
+	session := b.session(t, arn)
+	do[any](t, one, "participant.exchange(%s)", key.signed(t, b, arn, "ada", now, now.Add(2*time.Hour)))
+	eventually(t, time.Minute, func() string {
+		if got := history(t, b, arn, session, "ada"); !slices.Equal(got, []string{"JOINED", "TOKEN_EXCHANGED"}) {
+			return fmt.Sprint("the events are ", got)
+		}
+		return ""
+	})
+	equal(t, "why it left", do[string](t, one, "participant.left"), "")
+	people(t, b, arn, session, map[string]types.ParticipantState{"ada": "CONNECTED"})
+}
+
 func TestInteropEventsAgree(t *testing.T) {
 	b := newBoard(t)
 	page := interopPages(t)

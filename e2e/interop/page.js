@@ -72,6 +72,8 @@ participant.publish = async (simulcast) => {
 participant.mute = (kind, muted) =>
   participant.streams.find((s) => s.mediaStreamTrack.kind === kind).setMuted(muted);
 
+participant.exchange = (token) => participant.stage.exchangeToken(token);
+
 participant.leave = () => participant.stage.leave();
 
 /** What the page plays of somebody. */

@@ -16,6 +16,8 @@ import (
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
+
+	"callboard/internal/stage"
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -40,7 +42,7 @@ func newTrial(t testing.TB, seed uint64) *trial {
 		world: newWorldAt(t, path), oracle: &oracle{model: m}, counted: map[string]int{},
 		draw: &generator{model: m, Rand: rand.New(rand.NewPCG(seed, 2)), pool: map[string][]string{}},
 	}
-	x.eye = newEye(t, path)
+	x.eye = newEye(t, path, x.facts)
 	arn := x.newStage()
 	entry := x.join(arn, "ann")
 	x.meet("StageSessionId", entry.SessionID)
@@ -291,25 +293,29 @@ var (
 
 // eye sees everything that is stored.
 type eye struct {
+	facts   stage.Store
 	conn    *sqlite.Conn
 	version int64
 	seen    [sha256.Size]byte
 }
 
-func newEye(t testing.TB, path string) *eye {
+func newEye(t testing.TB, path string, facts stage.Store) *eye {
 	t.Helper()
 	conn, err := sqlite.OpenConn(path, sqlite.OpenReadOnly)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return &eye{conn: conn, version: -1}
+	return &eye{facts: facts, conn: conn, version: -1}
 }
 
 // see gives a digest of all rows of all tables. It looks again only when a
 // commit has changed something.
 func (e *eye) see(t testing.TB) [sha256.Size]byte {
 	t.Helper()
+	if err := e.facts.View(t.Context(), func(stage.Tx) error { return nil }); err != nil { // with it all that was stored is in the file
+		t.Fatal(err)
+	}
 	var version int64
 	e.rows(t, "PRAGMA data_version", func(s *sqlite.Stmt) { version = s.ColumnInt64(0) })
 	if version == e.version {

@@ -65,3 +65,30 @@ func TestABadTokenInAnExchangeEndsEverything(t *testing.T) {
 		})
 	}
 }
+
+func TestAmazonsSDKExchangesItsTokenInItsOwnWords(t *testing.T) {
+	t.Parallel()
+	d := open(t, livetest.Setting{}, presence.Options{})
+	arn := d.Stage()
+	jwt, id := d.issue(arn)
+	s := d.asAmazonsSDK(arn, jwt)
+	asks := func(next string) {
+		data, _ := json.Marshal(map[string]any{"type": "aws:ivs:EXCHANGE_TOKEN", "payload": map[string]string{
+			"oldToken": jwt, "newToken": next, "requestId": "r1", "traceId": "t1",
+		}})
+		s.send(string(data))
+	}
+	asks(d.Another(jwt, func(c *token.Claims) { c.UserID = "erika" }))
+	f := s.await("the answer", kind("aws:ivs:EXCHANGE_TOKEN"))
+	if f.Payload.RequestID != "r1" || f.Payload.TraceID != "t1" || f.Payload.Error.Code != "" {
+		t.Errorf("the consent is %+v", f)
+	}
+	d.WantEvents(arn, id, "JOINED", "TOKEN_EXCHANGED")
+	asks("a.b.c")
+	f = s.await("the refusal", kind("aws:ivs:EXCHANGE_TOKEN"))
+	if f.Payload.RequestID != "r1" || f.Payload.Error.Code != stage.CodeTokenMalformed || f.Payload.Error.Message == "" {
+		t.Errorf("the refusal is %+v", f)
+	}
+	s.end()
+	d.AwaitEvents(arn, id, "JOINED", "TOKEN_EXCHANGED", "LEFT")
+}

@@ -3,6 +3,7 @@ package presence
 import (
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -13,13 +14,14 @@ func FuzzDecode(f *testing.F) {
 		`{"type":"MUTE","payload":{"audioMuted":true,"videoStopped":true}}`,
 		`{"type":"HELLO","payload":{"sdkVersion":"1","resume":"abc"}}`,
 		`{"type":"PING","id":7}`, `{"type":"LEAVE"}`, `{"type":"EXCHANGE_TOKEN","payload":{"token":"a.b.c"}}`,
+		`{"type":"aws:ivs:EXCHANGE_TOKEN","payload":{"newToken":"a.b.c","requestId":"r","traceId":7}}`,
 		`{"type":null}`, `[]`, `{"type":"MUTE","payload":null}`, `{"type":"X","payload":[[[[`, "\xff", "",
 	} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := decode(data)
-		if err != nil && (m.kind != "" || m.body != (body{})) {
+		if err != nil && (m.kind != "" || !reflect.DeepEqual(m.body, body{})) {
 			t.Errorf("%q gives %+v beside %v", data, m, err)
 		}
 		if err == nil && len(m.id) > 0 {

@@ -1,6 +1,8 @@
 package presence
 
 import (
+	"encoding/json"
+
 	"callboard/internal/stage"
 )
 
@@ -10,6 +12,7 @@ import (
 const (
 	ivsJoinError  = "aws:ivs:JOIN_ERROR"
 	ivsDisconnect = "aws:ivs:DISCONNECT"
+	ivsExchange   = "aws:ivs:EXCHANGE_TOKEN"
 
 	// ivsAsksForErrors is the query parameter with which an SDK asks to be told
 	// on the socket why it may not join.
@@ -34,6 +37,22 @@ func ivsRefusal(p problem) (frame []byte, final bool) {
 		return nil, false
 	}
 	return encode(ivsJoinError, ivsWhy{Code: code, Message: p.detail}), true
+}
+
+// ivsExchanged answers a request for an exchange. An SDK that sees an error
+// leaves by itself.
+type ivsExchanged struct {
+	RequestID json.RawMessage `json:"requestId,omitempty"`
+	TraceID   json.RawMessage `json:"traceId,omitempty"`
+	Error     *ivsWhy         `json:"error,omitempty"`
+}
+
+func ivsAnswer(m message, e *errorPayload) []byte {
+	answer := ivsExchanged{RequestID: m.RequestID, TraceID: m.TraceID}
+	if e != nil {
+		answer.Error = &ivsWhy{Code: e.Code, Message: e.Message}
+	}
+	return encode(ivsExchange, answer)
 }
 
 // ivsGoodbye is the frame for somebody who has to go; nil when coming back is right.

@@ -27,6 +27,11 @@ type body struct {
 	BrowserName    string `json:"browserName"`
 	BrowserVersion string `json:"browserVersion"`
 	Token          string `json:"token"`
+
+	// of Amazon's SDKs
+	NewToken  string          `json:"newToken"`
+	RequestID json.RawMessage `json:"requestId"`
+	TraceID   json.RawMessage `json:"traceId"`
 }
 
 func (b body) client() stage.Client {
@@ -56,7 +61,7 @@ func decode(data []byte) (message, error) {
 	m := message{kind: *envelope.Type, id: envelope.ID}
 	var err error
 	switch m.kind {
-	case "SET_STATE", "MUTE", "HELLO", "EXCHANGE_TOKEN":
+	case "SET_STATE", "MUTE", "HELLO", "EXCHANGE_TOKEN", ivsExchange:
 		err = json.Unmarshal(data, &m.body)
 		if err == nil && len(envelope.Payload) > 0 {
 			err = json.Unmarshal(envelope.Payload, &m.body)

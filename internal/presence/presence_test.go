@@ -64,6 +64,8 @@ type frame struct {
 		Truncated               bool
 		Reason                  string
 		Code, Category, Message string
+		RequestID, TraceID      string
+		Error                   struct{ Code, Message string }
 	}
 }
 

@@ -213,26 +213,33 @@ func (s *socket) obey(ctx context.Context, m message) {
 	case "LEAVE":
 		s.seat.Leave()
 	case "EXCHANGE_TOKEN":
-		s.exchange(ctx, m)
+		s.exchange(ctx, m.Token, func(e *errorPayload) []byte {
+			if e == nil {
+				return encodeID("TOKEN_EXCHANGED", exchangedPayload{ID: m.id}, m.id)
+			}
+			return encodeID("ERROR", e, m.id)
+		})
+	case ivsExchange:
+		s.exchange(ctx, m.NewToken, func(e *errorPayload) []byte { return ivsAnswer(m, e) })
 	}
 }
 
 // exchange has the client go on with another token. One that does not hold ends
 // its presence; trouble of ours leaves it with the one that it has.
-func (s *socket) exchange(ctx context.Context, m message) {
-	next, err := s.endpoint.Register.Admit(ctx, m.Token)
+func (s *socket) exchange(ctx context.Context, token string, answer func(*errorPayload) []byte) {
+	next, err := s.endpoint.Register.Admit(ctx, token)
 	if err == nil {
 		err = s.seat.Exchange(ctx, next)
 	}
 	if err == nil {
-		s.reply(encodeID("TOKEN_EXCHANGED", exchangedPayload{ID: m.id}, m.id))
+		s.reply(answer(nil))
 		return
 	}
 	p := explain(err)
 	if p.status == internalError && ctx.Err() == nil {
 		s.endpoint.Log.Error("a token could not be exchanged", "error", err)
 	}
-	s.reply(encodeID("ERROR", errorPayload{Code: cmp.Or(p.code, "FAILED"), Category: "JOIN_ERROR", Message: p.detail}, m.id))
+	s.reply(answer(&errorPayload{Code: cmp.Or(p.code, "FAILED"), Category: "JOIN_ERROR", Message: p.detail}))
 	switch stage.KindOf(err) {
 	case stage.Internal, stage.Quota, stage.Conflict:
 	default:
