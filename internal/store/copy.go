@@ -93,6 +93,9 @@ func copyAll(ctx context.Context, source, target conn, progress func(Copying)) e
 		}
 	}
 	if err == nil {
+		err = to.write(setCounter, int64(0), counted[journalNo]) // the target's journal shall not be taken for the source's
+	}
+	if err == nil {
 		err = target.commit()
 	}
 	if err != nil {

@@ -112,6 +112,9 @@ func TestFactsMoveToPostgreSQLAndBackWithNothingLost(t *testing.T) {
 	}
 	got := dump(t, back)
 	want["counter"] = counters
+	if s := openAt(t, Options{Path: path}); s.journal.last == openAt(t, Options{Path: back}).journal.last {
+		t.Error("the journal of the one fits the other")
+	}
 	for table := range want {
 		if !slices.Equal(got[table], want[table]) {
 			t.Errorf("%s had %d rows, has %d, and they differ", table, len(want[table]), len(got[table]))
