@@ -247,11 +247,11 @@ type parts struct {
 
 // counted counts packets by their numbers.
 type counted struct {
-	begun        bool
-	first, high  int64
-	came, missed int
-	missing      map[int64]bool
-	recovered    int
+	begun       bool
+	first, high int64
+	missed      int
+	missing     map[int64]bool
+	recovered   int
 }
 
 func (c *counted) note(seq uint16) {
