@@ -11,20 +11,24 @@ import (
 // are told. To come with the token that is held already changes nothing, nor does an error; errors are those of
 // [stage.Register.Exchange].
 func (a *Attendance) Exchange(ctx context.Context, next stage.Admission) error {
-	var err error
-	done := make(chan struct{})
+	done := make(chan error, 1)
 	a.owner.post(func() {
-		defer close(done)
-		err = errNoSocket
-		if a.owner.socket == a {
+		err := ctx.Err()
+		switch {
+		case a.owner.socket != a:
+			err = errNoSocket
+		case err == nil:
 			err = a.owner.exchange(ctx, next)
 		}
+		done <- err
 	})
 	select {
-	case <-done:
+	case err := <-done:
 		return err
 	case <-a.done: // nobody may be there any more to do it
 		return errNoSocket
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -58,7 +62,7 @@ func (p *participant) exchange(ctx context.Context, next stage.Admission) error 
 // allowed gives an admission with what the participant may do by now. Once it has
 // exchanged its token, that says so, whichever of its tokens it shows.
 func (p *participant) allowed(a stage.Admission) stage.Admission {
-	if p.exchanged {
+	if p.entry != nil && p.exchanged {
 		a.MayPublish, a.MaySubscribe = p.held.MayPublish, p.held.MaySubscribe
 	}
 	return a

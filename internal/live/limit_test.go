@@ -40,7 +40,7 @@ func TestAPublicationOverALimitEndsWithItsError(t *testing.T) {
 		stage.BitrateExceeded:        {PublishBitrate: 1000, PublishLines: 100_000},
 		stage.ResolutionExceeded:     {PublishLines: 16, PublishBitrate: 100_000_000},
 		stage.BFramePresent:          {BFrames: 1},
-		stage.StreamDurationExceeded: {MediaDuration: time.Second},
+		stage.StreamDurationExceeded: {MediaDuration: 4 * time.Second},
 	} {
 		t.Run(string(code), func(t *testing.T) {
 			t.Parallel()
@@ -74,7 +74,7 @@ func TestAPublicationOverALimitEndsWithItsError(t *testing.T) {
 
 func TestASubscriptionThatLastsTooLongEndsWithItsError(t *testing.T) {
 	t.Parallel()
-	h := open(t, livetest.Setting{Live: live.Options{Quotas: stage.Quotas{MediaDuration: 4 * time.Second}}})
+	h := open(t, livetest.Setting{Live: live.Options{Quotas: stage.Quotas{MediaDuration: 8 * time.Second}}})
 	arn := h.Stage()
 	host, viewer := h.Admit(arn), h.Admit(arn)
 	h.attend(host) // and so its subscribers may wait for it when its own time is over

@@ -53,8 +53,9 @@ func (m *mishaps) of(match func(key) bool) map[key][]stage.Failure {
 	defer m.mu.Unlock()
 	found := make(map[key][]stage.Failure)
 	for k, failures := range m.kept {
-		if match(k) {
-			found[k] = slices.Clone(failures)
+		recent := slices.DeleteFunc(slices.Clone(failures), func(f stage.Failure) bool { return time.Since(f.At) >= mishapSpan })
+		if match(k) && len(recent) > 0 {
+			found[k] = recent
 		}
 	}
 	return found

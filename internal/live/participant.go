@@ -21,6 +21,7 @@ type participant struct {
 
 	// All below belongs to run.
 	entry     *stage.Entry    // nil while not connected
+	doubt     bool            // a join may be on record although it failed
 	held      stage.Admission // by which it is connected
 	exchanged bool            // held is not what it joined with
 	self      *person         // nil while not connected
@@ -53,6 +54,7 @@ func (p *participant) run() {
 			fn()
 		}
 		if p.socket == nil && len(p.media) == 0 {
+			p.takeBack()
 			p.giveUp()
 			if p.floor.retire(p) {
 				return // what is posted from now on concerns legs that have ended
@@ -100,8 +102,10 @@ func (p *participant) join(ctx context.Context, a stage.Admission, c stage.Clien
 	}
 	entry, err := p.floor.Register.Join(ctx, a, c)
 	if err != nil {
+		p.doubt = p.doubt || !hopeless(err) && ctx.Err() == nil
 		return err
 	}
+	p.doubt = false
 	p.entry, p.client, p.held, p.exchanged = &entry, c, a, false
 	p.self = p.floor.show(p.key.stage, Person{
 		ID:           a.ParticipantID,
@@ -115,6 +119,24 @@ func (p *participant) join(ctx context.Context, a stage.Admission, c stage.Clien
 	p.floor.count.participants.Add(1)
 	p.log.Info("participant joined", "session", entry.SessionID)
 	return nil
+}
+
+// takeBack has somebody leave who is not here, and of whom nobody knows whether a
+// join that failed is on record.
+func (p *participant) takeBack() {
+	for pause := firstPause; p.doubt; pause = longer(pause) {
+		err := p.floor.Register.Absent(p.floor.facts, p.key.stage, p.key.id)
+		if err == nil || hopeless(err) || errors.Is(err, stage.ErrNotHeld) {
+			p.doubt = false
+			return
+		}
+		p.log.Error("it is not known whether a join was recorded", "error", err)
+		select {
+		case <-p.floor.facts.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
 }
 
 // describe writes down what is new in c about the participant's software.
@@ -143,7 +165,12 @@ func (p *participant) record(facts ...stage.Fact) {
 		write = p.floor.Register.RecordAgain
 		if errors.Is(err, stage.ErrNotHeld) {
 			p.log.Warn("another process has taken over, so everything ends here", "facts", len(facts))
-			p.post(func() { p.endAll(stage.ReasonUnknown, "") })
+			entry := p.entry
+			p.post(func() {
+				if p.entry == entry { // and not somebody who has come back meanwhile
+					p.endAll(stage.ReasonUnknown, "")
+				}
+			})
 			return
 		}
 		p.log.Error("facts could not be recorded", "facts", len(facts), "error", err)

@@ -164,3 +164,24 @@ func TestPanicOverAnOfferFailsThatRequestAlone(t *testing.T) {
 	h.attend(a)
 	h.want(a, "JOINED")
 }
+
+func TestWhoseJoinIsOnRecordAlthoughItFailedLeaves(t *testing.T) {
+	t.Parallel()
+	disk := flaky{stores: true}
+	h := open(t, livetest.Setting{Live: live.Options{Tick: time.Hour}, Store: func(s stage.Store) stage.Store {
+		disk.Store = s
+		return &disk
+	}})
+	arn := h.Stage()
+	a, b := h.Admit(arn), h.Admit(arn)
+	disk.fail(1)
+	if _, err := h.Floor.Attend(h.Context(), a, stage.Client{}); err == nil {
+		t.Error("joined, although nobody knows")
+	}
+	h.await(a, "JOINED", "LEFT")
+	disk.fail(1)
+	if _, _, err := h.Floor.Publish(h.Context(), b, stage.Client{}, livetest.Publisher(t).Offer()); err == nil {
+		t.Error("joined, although nobody knows")
+	}
+	h.await(b, "JOINED", "LEFT")
+}

@@ -54,12 +54,16 @@ func (f *Floor) examine(ctx context.Context, match func(key) bool) map[key]stage
 	for k, a := range asked {
 		p := stage.ParticipantMedia{ID: k.id, Process: f.Register.Process(), Busy: true}
 		select {
-		case p = <-a:
-		case <-late.C:
-			late.Reset(0) // for the others too
-		case <-ctx.Done():
+		case p = <-a: // even if it is late already for somebody else
+		default:
+			select {
+			case p = <-a:
+			case <-late.C:
+				late.Reset(0) // for the others too
+			case <-ctx.Done():
+			}
 		}
-		if idle(p) && found[k].ID == "" {
+		if idle(p) && (found[k].ID == "" || found[k].Subscriptions != nil) {
 			continue
 		}
 		p.Failures = found[k].Failures

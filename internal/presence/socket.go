@@ -224,9 +224,15 @@ func (s *socket) obey(ctx context.Context, m message) {
 	}
 }
 
+// exchangeTime is how long an exchange may take: nothing else that the client
+// says is heard meanwhile, not even that it is alive.
+const exchangeTime = 5 * time.Second
+
 // exchange has the client go on with another token. One that does not hold ends
 // its presence; trouble of ours leaves it with the one that it has.
 func (s *socket) exchange(ctx context.Context, token string, answer func(*errorPayload) []byte) {
+	ctx, cancel := context.WithTimeout(ctx, exchangeTime)
+	defer cancel()
 	next, err := s.endpoint.Register.Admit(ctx, token)
 	if err == nil {
 		err = s.seat.Exchange(ctx, next)

@@ -75,6 +75,24 @@ func (r *Register) unseat(tx Tx, seat Seat, died time.Time) error {
 	return tx.DeleteSeat(seat.Stage, seat.ParticipantID)
 }
 
+// Absent writes down that somebody is not on a stage of whom it is not known
+// whether a join is on record. Errors: [ErrNotHeld] if another process has the participant by now.
+func (r *Register) Absent(ctx context.Context, arn ARN, participantID string) error {
+	return r.store.Update(ctx, func(tx Tx) error {
+		if err := r.holds(tx, arn, participantID); err != nil {
+			return err
+		}
+		s, err := tx.LiveSession(arn)
+		if err == nil {
+			err = r.leaveSession(tx, s, participantID, tx.Now())
+		}
+		if errors.Is(err, ErrNoRow) {
+			return nil
+		}
+		return err
+	})
+}
+
 // leaveSession has one participant leave a session if it is connected.
 func (r *Register) leaveSession(tx Tx, s Session, participantID string, at time.Time) error {
 	p, err := tx.Participant(s.No, participantID)

@@ -12,6 +12,13 @@ export function readToken(token) {
     for (const name of ["jti", "topic", "whip_url", "events_url"]) {
       if (typeof claims[name] !== "string" || claims[name] === "") throw new Error(`it has no ${name}`);
     }
+    // Paths are appended to these, which must not change the host that the token names.
+    for (const name of ["whip_url", "events_url"]) {
+      if (!/^(https?|wss?):\/\/[^/\\]/i.test(claims[name]) || !URL.canParse(claims[name])) throw new Error(`its ${name} is no address`);
+    }
+    for (const name of ["jti", "topic"]) {
+      if (!/^[\w-]+$/.test(claims[name])) throw new Error(`its ${name} is no name`);
+    }
     return claims;
   } catch (cause) {
     throw new StageError("TOKEN_MALFORMED", "JOIN_ERROR", `This is not a participant token: ${cause.message}`);

@@ -1,6 +1,7 @@
 // The page at /join: a token in, people and pictures out.
 
 import { LocalStageStream, Stage, StageConnectionState, StageEvents, SubscribeType } from "../sdk/stage.js";
+import { readToken } from "../sdk/token.js";
 import { Devices } from "./devices.js";
 import { nameOf, Tiles } from "./tiles.js";
 
@@ -30,11 +31,6 @@ const strategy = {
 
 // The door.
 
-function read(token) {
-  const part = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-  return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (c) => c.charCodeAt(0))));
-}
-
 // hosts are those that a token leads to, except that of this page.
 function hosts({ whip_url, events_url }) {
   const all = [whip_url, events_url].map((url) => new URL(url).host);
@@ -43,8 +39,7 @@ function hosts({ whip_url, events_url }) {
 
 // trusted asks whether to go where a token leads: anybody can make a link to this page.
 function trusted(token) {
-  let there = [];
-  try { there = hosts(read(token)); } catch { /* joining will say what is wrong with it */ }
+  const there = hosts(readToken(token)); // what cannot be read leads nowhere: it fails
   if (there.length === 0) return true;
   const dialog = element("elsewhere");
   element("host").textContent = there.join(" and ");
@@ -62,7 +57,7 @@ function introduce() {
   element("who").textContent = "";
   if (!token) return;
   try {
-    const claims = read(token), there = hosts(claims).join(" and ");
+    const claims = readToken(token), there = hosts(claims).join(" and ");
     const may = [claims.capabilities?.allow_publish && "publish", claims.capabilities?.allow_subscribe && "watch"].filter(Boolean);
     element("who").textContent = `${claims.user_id || claims.jti}, may ${may.join(" and ") || "only be there"}, until ${new Date(1000 * claims.exp).toLocaleString()}.${there && ` The server is ${there}.`}`;
   } catch {

@@ -17,7 +17,9 @@ test("a token is read, whatever letters are in it", () => {
 });
 
 test("what is not a participant token is refused in the words of the model", () => {
-  for (const text of ["", "a.b", "a.%%.c", jwt({}), jwt({ jti: "p", topic: "s", whip_url: "http://x" })]) {
+  const good = { jti: "p", topic: "s", whip_url: "http://x/whip", events_url: "ws://x/events" };
+  const bad = [{ topic: "/evil/x", events_url: "wss:" }, { events_url: "/events" }, { whip_url: "https:evil" }, { whip_url: "http://" }, { jti: "../p" }];
+  for (const text of ["", "a.b", "a.%%.c", jwt({}), jwt({ jti: "p", topic: "s", whip_url: "http://x" }), ...bad.map((b) => jwt({ ...good, ...b }))]) {
     assert.throws(() => readToken(text), (e) => e instanceof StageError && e.code === StageErrorCode.TOKEN_MALFORMED && e.category === "JOIN_ERROR");
   }
 });
