@@ -1,10 +1,30 @@
 package relay
 
 import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
 )
+
+var errFrame = errors.New("relay: a frame is longer than any that makes sense")
+
+// patient is the UDP socket as the TURN server sees it, which would end at the first error of a read.
+type patient struct{ net.PacketConn }
+
+// ReadFrom implements net.PacketConn.
+func (p patient) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, from, err := p.PacketConn.ReadFrom(b)
+		if err == nil || errors.Is(err, net.ErrClosed) {
+			return n, from, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
 
 // callers is the listener as the TURN server sees it: it admits only so many connections at a time.
 type callers struct {
@@ -23,7 +43,7 @@ func (l callers) Accept() (net.Conn, error) {
 			}
 			return nil, err
 		}
-		c := &caller{Conn: conn, relay: l.relay}
+		c := &caller{Conn: conn, relay: l.relay, in: bufio.NewReaderSize(conn, 2048)}
 		if l.relay.admit(c) {
 			return c, nil
 		}
@@ -47,15 +67,30 @@ func (r *Relay) admit(c *caller) bool {
 type caller struct {
 	net.Conn
 	relay *Relay
+	in    *bufio.Reader
 	once  sync.Once
 }
 
-// Read implements net.Conn.
+// Read gives one whole frame, a STUN message or ChannelData (RFC 8656, section 12.5), for which there is as much time as
+// for silence: pion keeps what is incomplete, and recurses for each piece of it.
 func (c *caller) Read(b []byte) (int, error) {
 	if err := c.SetReadDeadline(time.Now().Add(idleSpan)); err != nil {
 		return 0, err
 	}
-	return c.Conn.Read(b)
+	head, err := c.in.Peek(4)
+	if err != nil {
+		return 0, err
+	}
+	n := int(binary.BigEndian.Uint16(head[2:]))
+	if head[0]>>6 == 0 {
+		n += 20
+	} else {
+		n = 4 + (n+3)&^3
+	}
+	if n > len(b) {
+		return 0, errFrame
+	}
+	return io.ReadFull(c.in, b[:n])
 }
 
 // Write implements net.Conn.
@@ -63,7 +98,11 @@ func (c *caller) Write(b []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(stalledSpan)); err != nil {
 		return 0, err
 	}
-	return c.Conn.Write(b)
+	n, err := c.Conn.Write(b)
+	if err != nil {
+		_ = c.Close() // half a frame may be out
+	}
+	return n, err
 }
 
 // Close implements net.Conn.

@@ -74,7 +74,7 @@ func Open(o Options) (*Relay, error) {
 		Realm:               realm,
 		AuthHandler:         r.authenticate,
 		QuotaHandler:        r.hasRoom,
-		PacketConnConfigs:   []turn.PacketConnConfig{{PacketConn: o.UDP, RelayAddressGenerator: places{r}, PermissionHandler: r.permits}},
+		PacketConnConfigs:   []turn.PacketConnConfig{{PacketConn: patient{o.UDP}, RelayAddressGenerator: places{r}, PermissionHandler: r.permits}},
 		ListenerConfigs:     []turn.ListenerConfig{{Listener: callers{o.TCP, r}, RelayAddressGenerator: places{r}, PermissionHandler: r.permits}},
 		StrictAddressFamily: o.Media.Addr().Is4(),
 		LoggerFactory:       &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled},

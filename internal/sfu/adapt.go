@@ -24,6 +24,7 @@ type adaptation struct {
 type probe struct {
 	began, last time.Time // zero: there is none
 	rate        float64   // bits a second, once it has grown to that
+	seen        int       // packets that had been reported when it began
 }
 
 const (
@@ -80,6 +81,12 @@ func (s *supply) above(i int) int {
 		}
 	}
 	return -1
+}
+
+// due tells whether there is something to do. While video waits nothing may be sent of
+// which reports could come, so then it is for us to begin.
+func (a *adaptation) due(reported bool) bool {
+	return reported || !a.probe.began.IsZero() || a.index < 0
 }
 
 // step takes notice of what the estimate says by now.
@@ -148,7 +155,8 @@ func (a *adaptation) rise(now time.Time, s *supply, current int) {
 	room := a.estimate.rate >= enoughRoom*s.need(next)
 	switch {
 	case !a.probe.began.IsZero() && !room:
-		if now.Sub(a.probe.began) > probeTime || a.estimate.grows() {
+		judged := a.estimate.seen-a.probe.seen >= len(a.estimate.latest) // by what was sent since
+		if now.Sub(a.probe.began) > probeTime || judged && a.estimate.grows() {
 			a.fail(now, current)
 		}
 	case now.Sub(a.since) < a.pause:
@@ -156,7 +164,7 @@ func (a *adaptation) rise(now time.Time, s *supply, current int) {
 		a.index, a.since, a.raised, a.probe, a.forgive = next, now, true, probe{}, time.Time{}
 		a.pause = max(a.pause/4, firstPause)
 	default:
-		a.probe = probe{began: now, last: now, rate: min(probeRoom*s.need(next), probeMost) - s.need(current)}
+		a.probe = probe{began: now, last: now, rate: min(probeRoom*s.need(next), probeMost) - s.need(current), seen: a.estimate.seen}
 	}
 }
 

@@ -133,7 +133,7 @@ func (s *Subscription) track(b []byte) {
 // adapt does what the reports suggest, and tells how long until there is more to do.
 func (s *Subscription) adapt(now time.Time) time.Duration {
 	a := &s.adaptation
-	if !s.reports && a.probe.began.IsZero() {
+	if !a.due(s.reports) {
 		return time.Hour
 	}
 	s.reports = false

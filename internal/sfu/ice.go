@@ -126,6 +126,9 @@ func (l *link) address(from netip.AddrPort) (_ *address, ours bool) {
 		if oldest == l.rival {
 			l.rival = nil
 		}
+		if oldest == l.candidate.address {
+			l.candidate = candidate{}
+		}
 		p.release(l, oldest.AddrPort)
 		l.known = slices.DeleteFunc(l.known, func(a *address) bool { return a == oldest })
 	}

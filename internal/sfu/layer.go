@@ -105,9 +105,9 @@ func (l *layer) begin(p *packet) {
 }
 
 // meet greets those who have come while no packet did: they need not wait for one.
-func (l *layer) meet() {
+func (l *layer) meet(now time.Time) {
 	if l.welcome.Load() && len(l.run) == 0 {
-		l.greet(l.next, time.Now())
+		l.greet(l.next, now)
 	}
 }
 

@@ -15,8 +15,9 @@ type ledger struct {
 	entries [ledgerSize]atomic.Uint64
 }
 
-// ledgerSize is in packets: a second of what a subscriber gets at most.
-const ledgerSize = 1024
+// ledgerSize is in packets: a second of what a subscriber gets at most, which is the padding of a probe. It divides
+// the numbers that there are.
+const ledgerSize = 4096
 
 // An entry is, from the top: the time in microseconds, which wraps around after an hour; the packet's number; its size; and whether it came.
 const (
@@ -84,11 +85,11 @@ type arrivals struct {
 }
 
 const (
-	arrivalReport = 15         // format of the RTCP packet
-	deltaUnit     = 250        // microseconds
-	referenceUnit = 64_000     // microseconds
-	maxReported   = ledgerSize // packets; who reports about more makes no sense
-	reportHeader  = 4 + 4 + 4  // RTCP header, sender, media source
+	arrivalReport = 15        // format of the RTCP packet
+	deltaUnit     = 250       // microseconds
+	referenceUnit = 64_000    // microseconds
+	maxReported   = 1024      // packets; who reports about more makes no sense
+	reportHeader  = 4 + 4 + 4 // RTCP header, sender, media source
 	arrivalHeader = 2 + 2 + 3 + 1
 )
 

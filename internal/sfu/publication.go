@@ -209,7 +209,7 @@ func (p *Publication) deliver() error {
 	b := p.engine.port.batch()
 	defer b.release()
 	for _, l := range p.layers {
-		l.meet()
+		l.meet(time.Now())
 	}
 	for pulled := 0; ; {
 		more := false

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/pion/srtp/v3"
 )
@@ -62,18 +61,18 @@ func TestANewcomerDoesNotWaitForTheNextPacket(t *testing.T) {
 	in := benchPacket(t, 100)
 	for seq := range byte(3) {
 		in[3] = seq
-		l.accept(in, time.Now())
+		l.accept(in, epoch)
 		in[12] = 0x41
 	}
 	late := newOutlet(&section{kind: video, codec: l.track.codec, ssrc: 8}, wish{most: topRank}, &counters{}, func() {})
 	late.out.link = outlets[0].out.link
 	asked := 0
 	l.track.changed = func() { asked++ }
-	l.track.add(late, time.Now())
+	l.track.add(late, epoch)
 	if asked == 0 {
 		t.Error("the publication was not told")
 	}
-	l.meet()
+	l.meet(epoch)
 	if late.packets != 3 {
 		t.Errorf("the newcomer got %d packets, not 3", late.packets)
 	}
