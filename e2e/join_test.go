@@ -223,7 +223,12 @@ func TestTheModuleForBrowsersPassesItsOwnTests(t *testing.T) {
 // press clicks what the selector names.
 func (tab *tab) press(t *testing.T, selector string) {
 	t.Helper()
-	do[any](t, tab, "document.querySelector(%s).click()", selector)
+	eventually(t, time.Minute, func() string {
+		if do[bool](t, tab, "(e => !!e && !e.disabled && e.checkVisibility() && (e.click(), true))(document.querySelector(%s))", selector) {
+			return ""
+		}
+		return selector + " cannot be pressed"
+	})
 }
 
 // shows waits until what the selector names is visible and contains the text.
