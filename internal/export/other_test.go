@@ -28,10 +28,10 @@ func TestParquetIsReadAlikeByAnotherProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("needs node")
+		missing(t, "node")
 	}
 	if _, err := os.Stat(filepath.Join(modules, "hyparquet")); err != nil {
-		t.Skip("needs hyparquet; ./scripts/test installs it")
+		missing(t, "hyparquet, which ./scripts/test installs")
 	}
 	const n = groupRows + 5
 	all := append([][]any{}, rows...)
@@ -89,4 +89,13 @@ func asOther(t *testing.T, row []any) map[string]any {
 		}
 	}
 	return want
+}
+
+// missing skips a test that lacks something, where that is allowed.
+func missing(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("CALLBOARD_E2E") == "all" {
+		t.Fatal("needs " + what)
+	}
+	t.Skip("needs " + what)
 }
