@@ -89,17 +89,22 @@ func (t *Troupe) listen(ctx context.Context, conn *websocket.Conn, visit *live.V
 		if err != nil {
 			return
 		}
+		var answer word
 		switch w.Kind {
 		case startWord:
 			visit.Start()
+			continue
 		case patchWord:
-			err = send(ctx, conn, t.patch(visit, w.Fragment))
+			answer = t.patch(visit, w.Fragment)
 		case chooseWord:
-			err = send(ctx, conn, t.choose(ctx, visit, w.Change))
+			answer = t.choose(ctx, visit, w.Change)
 		case seeWord:
-			err = send(ctx, conn, t.see(ctx, visit))
+			answer = t.see(ctx, visit)
+		default:
+			continue
 		}
-		if err != nil {
+		answer.No = w.No
+		if err := send(ctx, conn, answer); err != nil {
 			return
 		}
 	}

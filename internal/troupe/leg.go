@@ -24,6 +24,7 @@ const (
 // home says offer, start, patch, choose and see; the publisher's answers, and says what becomes of the peer.
 type word struct {
 	Kind string `json:"kind"`
+	No   uint64 `json:"no,omitempty"` // of a question, which its answer repeats
 
 	Stage      string                `json:"stage,omitempty"` // of an offer, as are the next
 	Publisher  string                `json:"publisher,omitempty"`
@@ -127,11 +128,10 @@ type leg struct {
 	cancel context.CancelFunc
 	notify sfu.Notify
 
-	asking  sync.Mutex // one question at a time
-	answers chan word
-
-	mu   sync.Mutex
-	etag string
+	mu    sync.Mutex
+	etag  string
+	last  uint64               // number of the last question
+	asked map[uint64]chan word // questions that somebody waits for, by number
 }
 
 var _ live.Receiver = (*leg)(nil)
@@ -149,7 +149,7 @@ func (t *Troupe) Subscribe(ctx context.Context, home stage.Process, w live.Wish,
 		conn.CloseNow()
 		return nil, "", err
 	}
-	l := &leg{conn: conn, notify: n, etag: answer.ETag, answers: make(chan word, 1)}
+	l := &leg{conn: conn, notify: n, etag: answer.ETag, asked: make(map[uint64]chan word)}
 	l.ctx, l.cancel = context.WithCancel(t.cut)
 	t.count.legs.Add(1)
 	t.work.Go(func() { keepAlive(l.ctx, conn, pingEvery) })
@@ -199,10 +199,7 @@ func (l *leg) run() {
 		case mediaWord:
 			l.notify.Media()
 		case patchedWord, chosenWord, seenWord:
-			select {
-			case l.answers <- w:
-			default: // nobody asked
-			}
+			l.answered(w)
 		case closedWord:
 			if w.Cause != "" {
 				cause = errors.New(w.Cause)
@@ -234,16 +231,13 @@ func (l *leg) ETag() string {
 
 // Patch has the other process do what [sfu.Peer.Patch] does.
 func (l *leg) Patch(f sfu.Fragment) (sfu.Fragment, error) {
-	w, err := l.ask(context.Background(), word{Kind: patchWord, Fragment: f.String()}, patchedWord)
+	w, err := l.ask(context.Background(), word{Kind: patchWord, Fragment: f.String()})
 	if errors.Is(err, errNoAnswer) {
 		err = sfu.ErrRestartUnsupported
 	}
 	if err != nil {
 		return sfu.Fragment{}, err
 	}
-	l.mu.Lock()
-	l.etag = w.ETag
-	l.mu.Unlock()
 	if w.Fragment == "" {
 		return sfu.Fragment{}, nil
 	}
@@ -252,13 +246,13 @@ func (l *leg) Patch(f sfu.Fragment) (sfu.Fragment, error) {
 
 // Choose has the other process do what [sfu.Subscription.Choose] does.
 func (l *leg) Choose(ctx context.Context, c sfu.Change) error {
-	_, err := l.ask(ctx, word{Kind: chooseWord, Change: &c}, chosenWord)
+	_, err := l.ask(ctx, word{Kind: chooseWord, Change: &c})
 	return unavailing(err)
 }
 
 // View has the other process tell what there is to choose from.
 func (l *leg) View(ctx context.Context) (sfu.View, error) {
-	w, err := l.ask(ctx, word{Kind: seeWord}, seenWord)
+	w, err := l.ask(ctx, word{Kind: seeWord})
 	if err != nil || w.View == nil {
 		return sfu.View{}, unavailing(err)
 	}
@@ -274,29 +268,44 @@ func unavailing(err error) error {
 	return &stage.Error{Kind: stage.Quota, Message: "The server that holds the publisher does not answer; try again in a moment", Err: err}
 }
 
-// ask says something and waits for the answer of a kind.
-func (l *leg) ask(ctx context.Context, w word, kind string) (word, error) {
-	l.asking.Lock()
-	defer l.asking.Unlock()
-	select {
-	case <-l.answers: // too late for the one who asked
-	default:
-	}
+// ask says something and waits for the answer.
+func (l *leg) ask(ctx context.Context, w word) (word, error) {
+	answer := make(chan word, 1)
+	l.mu.Lock()
+	l.last++
+	w.No = l.last
+	l.asked[w.No] = answer
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.asked, w.No)
+	}()
 	l.say(w)
 	late := time.NewTimer(legTimeout)
 	defer late.Stop()
-	for {
-		select {
-		case <-l.ctx.Done():
-			return word{}, sfu.ErrClosed
-		case <-ctx.Done():
-			return word{}, ctx.Err()
-		case <-late.C:
-			return word{}, errNoAnswer
-		case answer := <-l.answers:
-			if answer.Kind == kind {
-				return answer, answer.Refusal.err()
-			}
-		}
+	select {
+	case <-l.ctx.Done():
+		return word{}, sfu.ErrClosed
+	case <-ctx.Done():
+		return word{}, ctx.Err()
+	case <-late.C:
+		return word{}, errNoAnswer
+	case a := <-answer:
+		return a, a.Refusal.err()
+	}
+}
+
+// answered hands an answer to whoever waits for it. Nobody may, for it comes too late or twice; what has
+// become of the peer is true all the same.
+func (l *leg) answered(w word) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if w.ETag != "" {
+		l.etag = w.ETag
+	}
+	if answer := l.asked[w.No]; answer != nil {
+		delete(l.asked, w.No)
+		answer <- w // there is room
 	}
 }
