@@ -234,7 +234,8 @@ func (w *world) exchange(e stage.Entry, userID string, attributes map[string]str
 	after := before
 	after.UserID, after.Attributes, after.MayPublish = userID, attributes, false
 	after.Expires = after.Expires.Add(time.Hour)
-	w.check(w.register.Exchange(w.t.Context(), e, before, after))
+	_, err := w.register.Exchange(w.t.Context(), e, before, after)
+	w.check(err)
 }
 
 func (w *world) record(e stage.Entry, facts ...stage.Fact) {

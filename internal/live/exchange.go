@@ -2,6 +2,8 @@ package live
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"callboard/internal/stage"
 )
@@ -18,7 +20,7 @@ func (a *Attendance) Exchange(ctx context.Context, next stage.Admission) error {
 		case a.owner.socket != a:
 			err = errNoSocket
 		case err == nil:
-			err = a.owner.exchange(ctx, next)
+			err = a.owner.exchange(next)
 		}
 		done <- err
 	})
@@ -39,14 +41,23 @@ func (a *Attendance) Reject() {
 
 var errNoSocket = &stage.Error{Kind: stage.Conflict, Message: "The participant has another presence socket by now"}
 
-func (p *participant) exchange(ctx context.Context, next stage.Admission) error {
+var errTooManyExchanges = &stage.Error{
+	Kind: stage.Quota, Code: stage.CodeStageAtCapacity,
+	Message: fmt.Sprintf("The token was exchanged too often; try again in %v", allowanceEvery),
+}
+
+func (p *participant) exchange(next stage.Admission) error {
 	if next.Same(p.held) {
 		return nil
 	}
-	if err := p.floor.Register.Exchange(ctx, *p.entry, p.held, next); err != nil {
+	if !p.exchanges.take(time.Now()) {
+		return errTooManyExchanges
+	}
+	no, err := p.recordExchange(next)
+	if err != nil {
 		return err
 	}
-	p.held, p.exchanged = next, true
+	p.held, p.exchanged = next, no
 	p.self.become(next)
 	var lost []*Media
 	for m := range p.media {
@@ -59,10 +70,23 @@ func (p *participant) exchange(ctx context.Context, next stage.Admission) error 
 	return nil
 }
 
+// recordExchange writes it down once, whether or not the client still waits: others are to see what is on record.
+func (p *participant) recordExchange(next stage.Admission) (no int64, err error) {
+	err = p.insist("an exchange of tokens could not be recorded", func(again bool) (err error) {
+		if again {
+			no, err = p.floor.Register.ExchangeAgain(p.floor.facts, *p.entry, p.exchanged, p.held, next)
+			return err
+		}
+		no, err = p.floor.Register.Exchange(p.floor.facts, *p.entry, p.held, next)
+		return err
+	})
+	return no, err
+}
+
 // allowed gives an admission with what the participant may do by now. Once it has
 // exchanged its token, that says so, whichever of its tokens it shows.
 func (p *participant) allowed(a stage.Admission) stage.Admission {
-	if p.entry != nil && p.exchanged {
+	if p.entry != nil && p.exchanged > 0 {
 		a.MayPublish, a.MaySubscribe = p.held.MayPublish, p.held.MaySubscribe
 	}
 	return a

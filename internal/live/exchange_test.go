@@ -1,7 +1,9 @@
 package live_test
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"callboard/internal/live"
 	"callboard/internal/live/livetest"
@@ -91,4 +93,58 @@ func TestATokenThatMayNotFollowChangesNothing(t *testing.T) {
 	}
 	h.await(a, "JOINED", "LEFT")
 	wantKind(t, seat.Exchange(h.Context(), a), stage.Conflict, "")
+}
+
+func TestAnExchangeWhoseAnswerWasLostHoldsAndIsTold(t *testing.T) {
+	t.Parallel()
+	disk := flaky{stores: true}
+	h := open(t, livetest.Setting{Live: live.Options{Tick: time.Hour}, Store: func(s stage.Store) stage.Store {
+		disk.Store = s
+		return &disk
+	}})
+	jwt := h.Token(h.Stage())
+	a := h.AdmitAgain(jwt)
+	seat := h.attend(a)
+	for i, name := range []string{"erika", "max"} {
+		next := h.AdmitAgain(h.Another(jwt, func(c *token.Claims) { c.UserID = name }))
+		disk.fail(i + 2)
+		if err := seat.Exchange(h.Context(), next); err != nil {
+			t.Fatal(err)
+		}
+		if got := seat.State().Local.UserID; got != name {
+			t.Errorf("%s is shown as %s", name, got)
+		}
+	}
+	h.want(a, "JOINED", "TOKEN_EXCHANGED", "TOKEN_EXCHANGED")
+	disk.mu.Lock()
+	disk.stores = false
+	disk.mu.Unlock()
+	disk.fail(2)
+	if err := seat.Exchange(h.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	h.want(a, "JOINED", "TOKEN_EXCHANGED", "TOKEN_EXCHANGED", "TOKEN_EXCHANGED")
+}
+
+func TestWhoExchangesTooOftenIsRefusedAndStays(t *testing.T) {
+	t.Parallel()
+	h := open(t, livetest.Setting{})
+	jwt := h.Token(h.Stage())
+	a := h.AdmitAgain(jwt)
+	seat := h.attend(a)
+	tokens := []stage.Admission{h.AdmitAgain(h.Another(jwt, func(c *token.Claims) { c.UserID = "erika" })), a}
+	var refused error
+	exchanged := 0
+	for ; refused == nil && exchanged < 1000; exchanged++ { // it comes back slower than it is spent
+		refused = seat.Exchange(h.Context(), tokens[exchanged%2])
+	}
+	wantKind(t, refused, stage.Quota, stage.CodeStageAtCapacity)
+	told := slices.Repeat([]string{"TOKEN_EXCHANGED"}, exchanged-1)
+	if len(told) < 10 {
+		t.Errorf("refused after %d", len(told))
+	}
+	h.want(a, append([]string{"JOINED"}, told...)...)
+	if reason, _ := seat.Reason(); reason != "" {
+		t.Errorf("it has to go: %s", reason)
+	}
 }

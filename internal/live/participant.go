@@ -23,10 +23,11 @@ type participant struct {
 	entry     *stage.Entry    // nil while not connected
 	doubt     bool            // a join may be on record although it failed
 	held      stage.Admission // by which it is connected
-	exchanged bool            // held is not what it joined with
-	self      *person         // nil while not connected
-	client    stage.Client    // what was told about the software so far
-	socket    *Attendance     // nil without one
+	exchanged int64           // number of the event by which it got that; 0 if by joining
+	exchanges allowance
+	self      *person      // nil while not connected
+	client    stage.Client // what was told about the software so far
+	socket    *Attendance  // nil without one
 	media     map[*Media]struct{}
 	seats     map[string]int // legs that the quotas count, by target
 	last      uint64         // number of the youngest leg
@@ -106,7 +107,7 @@ func (p *participant) join(ctx context.Context, a stage.Admission, c stage.Clien
 		return err
 	}
 	p.doubt = false
-	p.entry, p.client, p.held, p.exchanged = &entry, c, a, false
+	p.entry, p.client, p.held, p.exchanged = &entry, c, a, 0
 	p.self = p.floor.show(p.key.stage, Person{
 		ID:           a.ParticipantID,
 		UserID:       a.UserID,
@@ -124,19 +125,13 @@ func (p *participant) join(ctx context.Context, a stage.Admission, c stage.Clien
 // takeBack has somebody leave who is not here, and of whom nobody knows whether a
 // join that failed is on record.
 func (p *participant) takeBack() {
-	for pause := firstPause; p.doubt; pause = longer(pause) {
-		err := p.floor.Register.Absent(p.floor.facts, p.key.stage, p.key.id)
-		if err == nil || hopeless(err) || errors.Is(err, stage.ErrNotHeld) {
-			p.doubt = false
-			return
-		}
-		p.log.Error("it is not known whether a join was recorded", "error", err)
-		select {
-		case <-p.floor.facts.Done():
-			return
-		case <-time.After(pause):
-		}
+	if !p.doubt {
+		return
 	}
+	err := p.insist("it is not known whether a join was recorded", func(bool) error {
+		return p.floor.Register.Absent(p.floor.facts, p.key.stage, p.key.id)
+	})
+	p.doubt = err != nil && !hopeless(err)
 }
 
 // describe writes down what is new in c about the participant's software.
@@ -152,37 +147,52 @@ func (p *participant) describe(c stage.Client) {
 	p.client = told
 }
 
-// record writes facts of a connected participant. The book must not miss
-// one, nor have it twice, so it tries again until it works, the register says that it never
-// will, or the floor closes.
+// record writes facts of a connected participant. The book must not miss one, nor have it twice.
 func (p *participant) record(facts ...stage.Fact) {
-	write := p.floor.Register.Record
-	for pause := firstPause; ; pause = longer(pause) {
-		err := write(p.floor.facts, *p.entry, facts...)
+	err := p.insist("facts could not be recorded", func(again bool) error {
+		if again {
+			return p.floor.Register.RecordAgain(p.floor.facts, *p.entry, facts...)
+		}
+		return p.floor.Register.Record(p.floor.facts, *p.entry, facts...)
+	})
+	if err != nil && !errors.Is(err, stage.ErrNotHeld) {
+		p.log.Error("facts are not on record", "facts", len(facts), "error", err)
+	}
+}
+
+// insist writes what must be written: it tries again until it works, the register says that it
+// never will, or the floor closes. What failed may be on record all the same.
+func (p *participant) insist(failed string, write func(again bool) error) error {
+	for pause, again := firstPause, false; ; pause, again = longer(pause), true {
+		err := write(again)
 		if err == nil {
-			return
+			return nil
 		}
-		write = p.floor.Register.RecordAgain
 		if errors.Is(err, stage.ErrNotHeld) {
-			p.log.Warn("another process has taken over, so everything ends here", "facts", len(facts))
-			entry := p.entry
-			p.post(func() {
-				if p.entry == entry { // and not somebody who has come back meanwhile
-					p.endAll(stage.ReasonUnknown, "")
-				}
-			})
-			return
+			p.forsake()
+			return err
 		}
-		p.log.Error("facts could not be recorded", "facts", len(facts), "error", err)
 		if hopeless(err) {
-			return
+			return err
 		}
+		p.log.Error(failed, "error", err)
 		select {
 		case <-p.floor.facts.Done():
-			return
+			return err
 		case <-time.After(pause):
 		}
 	}
+}
+
+// forsake ends everything here, soon, because another process has the participant by now.
+func (p *participant) forsake() {
+	p.log.Warn("another process has taken over, so everything ends here")
+	entry := p.entry
+	p.post(func() {
+		if p.entry == entry { // and not somebody who has come back meanwhile
+			p.endAll(stage.ReasonUnknown, "")
+		}
+	})
 }
 
 // firstPause is how long to wait before the store is asked again for the first time.

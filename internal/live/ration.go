@@ -77,3 +77,27 @@ func since(portions []portion, now time.Time) []portion {
 	}
 	return portions
 }
+
+const (
+	allowanceSize  = 10              // so much of something a participant may have at once,
+	allowanceEvery = 5 * time.Second // and one more each time this has passed
+)
+
+// allowance bounds what one participant has written down without any need. The zero value is a full one.
+type allowance struct {
+	used time.Time // when all that was taken will have come back
+}
+
+// take tells whether there is one left, and takes it.
+func (a *allowance) take(now time.Time) bool {
+	used := a.used
+	if used.Before(now) {
+		used = now
+	}
+	used = used.Add(allowanceEvery)
+	if used.Sub(now) > allowanceSize*allowanceEvery {
+		return false
+	}
+	a.used = used
+	return true
+}

@@ -51,3 +51,21 @@ func TestRationOfErrorEvents(t *testing.T) {
 		}
 	})
 }
+
+func TestAnAllowanceComesBackBitByBit(t *testing.T) {
+	t.Parallel()
+	var a allowance
+	start := time.Now()
+	for i, c := range []struct {
+		after time.Duration
+		times int
+	}{{0, allowanceSize}, {allowanceEvery - 1, 0}, {allowanceEvery, 1}, {4 * allowanceEvery, 3}, {time.Hour, allowanceSize}} {
+		got := 0
+		for a.take(start.Add(c.after)) {
+			got++
+		}
+		if got != c.times {
+			t.Errorf("%d: after %v there are %d, not %d", i, c.after, got, c.times)
+		}
+	}
+}

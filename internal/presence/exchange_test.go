@@ -92,3 +92,23 @@ func TestAmazonsSDKExchangesItsTokenInItsOwnWords(t *testing.T) {
 	s.end()
 	d.AwaitEvents(arn, id, "JOINED", "TOKEN_EXCHANGED", "LEFT")
 }
+
+func TestWhoExchangesTooOftenIsToldAndStays(t *testing.T) {
+	t.Parallel()
+	d := open(t, livetest.Setting{}, presence.Options{})
+	arn := d.Stage()
+	jwt, _ := d.issue(arn)
+	s := d.attend(arn, jwt)
+	tokens := [2]string{d.Another(jwt, func(c *token.Claims) { c.UserID = "erika" }), jwt}
+	answer := func(f frame) bool { return f.Type == "TOKEN_EXCHANGED" || f.Type == "ERROR" }
+	var f frame
+	for i := 0; f.Type != "ERROR" && i < 1000; i++ {
+		s.send(exchange(tokens[i%2]))
+		f = s.await("the answer", answer)
+	}
+	if f.Type != "ERROR" || f.Payload.Code != stage.CodeStageAtCapacity || f.Payload.Message == "" {
+		t.Errorf("the refusal is %+v", f)
+	}
+	s.send(`{"type":"PING"}`)
+	s.await("a sign of life", kind("PONG"))
+}

@@ -3,6 +3,7 @@ package stage_test
 import (
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,6 +25,50 @@ func (w *world) show(jwt string) stage.Admission {
 	return a
 }
 
+// exchange gives the number of the event.
+func (w *world) exchange(e stage.Entry, from, to stage.Admission) int64 {
+	w.t.Helper()
+	no, err := w.Exchange(w.t.Context(), e, from, to)
+	w.check(err)
+	return no
+}
+
+func TestAnExchangeWhoseAnswerWasLostIsRecordedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	arn := w.stage()
+	issued := w.token(arn, "ann")
+	e, first := w.enter(issued.JWT), w.show(issued.JWT)
+	second := another(first, "erika", nil)
+	again := func(after int64, from, to stage.Admission) int64 {
+		t.Helper()
+		no, err := w.ExchangeAgain(t.Context(), e, after, from, to)
+		w.check(err)
+		return no
+	}
+	no := w.exchange(e, first, second)
+	w.record(e, stage.PublishStarted)
+	if got := again(0, first, second); got != no {
+		t.Errorf("the exchange %d was told again as %d", no, got)
+	}
+	back := again(no, second, first) // of which nothing had been recorded
+	if back <= no {
+		t.Errorf("the next one is %d after %d", back, no)
+	}
+	if got := again(no, second, first); got != back {
+		t.Errorf("the next one %d was told again as %d", back, got)
+	}
+	w.record(e, stage.Left)
+	e = w.enter(issued.JWT)
+	if later := again(0, first, second); later <= back {
+		t.Errorf("after a rejoin an exchange of before is taken for the new one: %d", later)
+	}
+	want := []string{"TOKEN_EXCHANGED", "JOINED", "LEFT", "TOKEN_EXCHANGED", "PUBLISH_STARTED", "TOKEN_EXCHANGED", "JOINED"}
+	if got := w.events(e); !slices.Equal(got, want) {
+		t.Errorf("events are %v", got)
+	}
+}
+
 func TestAnExchangedTokenIsToldAndHolds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -35,7 +80,7 @@ func TestAnExchangedTokenIsToldAndHolds(t *testing.T) {
 	before := w.show(issued.JWT)
 	after := another(before, "erika", map[string]string{"role": "host"})
 	at, _ := w.Latest()
-	w.check(w.Exchange(t.Context(), e, before, after))
+	w.exchange(e, before, after)
 
 	p, err := w.Participant(t.Context(), w.caller, arn, e.SessionID, e.ParticipantID)
 	w.check(err)
@@ -76,16 +121,16 @@ func TestATokenThatMayNotFollowIsNotExchanged(t *testing.T) {
 		"another stage":       w.show(w.token(w.stage(), "ann").JWT),
 		"another address":     w.show(reworded.JWT),
 	} {
-		if err := w.Exchange(t.Context(), e, held, next); stage.KindOf(err) != stage.Denied {
+		if _, err := w.Exchange(t.Context(), e, held, next); stage.KindOf(err) != stage.Denied {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	w.record(e, stage.Left)
-	if err := w.Exchange(t.Context(), e, held, another(held, "x", nil)); stage.KindOf(err) != stage.NotFound {
+	if _, err := w.Exchange(t.Context(), e, held, another(held, "x", nil)); stage.KindOf(err) != stage.NotFound {
 		t.Errorf("after leaving: %v", err)
 	}
 	w.check(w.Disconnect(t.Context(), w.caller, arn, e.ParticipantID, ""))
-	if err := w.Exchange(t.Context(), e, held, another(held, "x", nil)); stage.KindOf(err) != stage.Denied {
+	if _, err := w.Exchange(t.Context(), e, held, another(held, "x", nil)); stage.KindOf(err) != stage.Denied {
 		t.Errorf("after the bar: %v", err)
 	}
 	if got := w.events(e); !reflect.DeepEqual(got, []string{"LEFT", "JOINED"}) {
@@ -106,7 +151,7 @@ func TestAnErasedUserIDIsInNoExchange(t *testing.T) {
 		issued := w.token(arn, e.from)
 		*e.entry = w.enter(issued.JWT)
 		a := w.show(issued.JWT)
-		w.check(w.Exchange(t.Context(), *e.entry, a, another(a, e.to, map[string]string{"mail": e.to})))
+		w.exchange(*e.entry, a, another(a, e.to, map[string]string{"mail": e.to}))
 	}
 	if _, err := w.Erase(t.Context(), w.caller, stage.Erasure{UserID: secretUser}); stage.KindOf(err) != stage.Conflict {
 		t.Errorf("while they are connected: %v", err)
