@@ -2,6 +2,8 @@ package live
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 
 	"callboard/internal/stage"
 )
@@ -20,6 +22,11 @@ type Attendance struct {
 	text   string
 
 	number uint64 // age among the owner's legs
+
+	resumed    newest[string]
+	described  newest[stage.Client]
+	exchanging atomic.Bool // one at a time
+	ending     sync.Once
 }
 
 // Attend lets a participant in through a presence socket: JOINED is committed
@@ -28,6 +35,8 @@ type Attendance struct {
 // socket, unless Resume is called with the right value soon enough, on this
 // socket or on one that takes its place meanwhile.
 func (f *Floor) Attend(ctx context.Context, a stage.Admission, c stage.Client) (*Attendance, error) {
+	ctx, cancel := f.patiently(ctx)
+	defer cancel()
 	p, err := f.enter(a)
 	if err != nil {
 		return nil, err
@@ -49,10 +58,7 @@ func (f *Floor) Attend(ctx context.Context, a stage.Admission, c stage.Client) (
 }
 
 func (p *participant) attend(ctx context.Context, admission stage.Admission, c stage.Client) (*Attendance, error) {
-	if p.shut {
-		return nil, errClosed
-	}
-	if err := p.mustHold(ctx); err != nil {
+	if err := p.mayEnter(ctx); err != nil {
 		return nil, err
 	}
 	if err := p.join(ctx, admission, c); err != nil {
@@ -93,22 +99,26 @@ func (a *Attendance) ResumeValue() string { return a.resume }
 
 // Resume claims that this socket continues the one whose resume value is given.
 func (a *Attendance) Resume(value string) {
-	a.post(func() { a.owner.resume(value) })
+	a.resumed.tell(a.post, value, a.owner.resume)
 }
 
 // SetMute shows others whether audio is muted and video stopped.
 func (a *Attendance) SetMute(audioMuted, videoStopped bool) {
-	a.post(func() { a.self.mute(audioMuted, videoStopped) })
+	a.self.mute(a, audioMuted, videoStopped)
 }
 
 // Describe adds what the participant's software tells about itself.
 func (a *Attendance) Describe(c stage.Client) {
-	a.post(func() { a.owner.describe(Sanitize(c)) })
+	a.described.add(a.post, func(told stage.Client) stage.Client { return overlay(told, Sanitize(c)) }, a.owner.describe)
 }
 
 // Leave ends everything the participant has here, by its own will.
-func (a *Attendance) Leave() {
-	a.post(func() { a.owner.endAll(stage.ReasonUserInitiated, "") })
+func (a *Attendance) Leave() { a.endAll(stage.ReasonUserInitiated) }
+
+func (a *Attendance) endAll(reason stage.Reason) {
+	a.ending.Do(func() {
+		a.post(func() { a.owner.endAll(reason, "") })
+	})
 }
 
 // Lost ends this socket alone; media goes on.

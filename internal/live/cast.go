@@ -33,7 +33,7 @@ type person struct {
 	told        [2]bool          // audio muted, video stopped: by its own word
 	silent      [2]bool          // by the lack of packets
 	followers   map[*reception]struct{}
-	looker      *Attendance // who is told about changes; nil without a socket
+	looker      *Attendance // the socket, which is told about changes; nil without one
 	gone        bool
 }
 
@@ -187,12 +187,14 @@ func (p *person) unpublish() {
 	p.tellFollowers()
 }
 
-func (p *person) mute(audio, video bool) {
-	c := p.cast
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p.told = [2]bool{audio, video}
-	p.hush()
+// mute shows what p says through the socket that it has.
+func (p *person) mute(by *Attendance, audio, video bool) {
+	p.cast.mu.Lock()
+	defer p.cast.mu.Unlock()
+	if p.looker == by {
+		p.told = [2]bool{audio, video}
+		p.hush()
+	}
 }
 
 // silence notes of which kind no packets come from the publication that is shown.

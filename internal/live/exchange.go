@@ -10,11 +10,15 @@ import (
 
 // Exchange has the participant hold another token of its own from now on. When it
 // returns that is recorded, what the new token does not allow has ended, and others
-// are told. To come with the token that is held already changes nothing, nor does an error; errors are those of
+// are told. One at a time is accepted. To come with the token that is held already changes nothing, nor does an error; errors are those of
 // [stage.Register.Exchange].
 func (a *Attendance) Exchange(ctx context.Context, next stage.Admission) error {
+	if !a.exchanging.CompareAndSwap(false, true) {
+		return errExchanging
+	}
 	done := make(chan error, 1)
 	a.owner.post(func() {
+		defer a.exchanging.Store(false)
 		err := ctx.Err()
 		switch {
 		case a.owner.socket != a:
@@ -35,11 +39,12 @@ func (a *Attendance) Exchange(ctx context.Context, next stage.Admission) error {
 }
 
 // Reject ends everything the participant has here because it came with a token that does not hold.
-func (a *Attendance) Reject() {
-	a.post(func() { a.owner.endAll(stage.ReasonFailedExchange, "") })
-}
+func (a *Attendance) Reject() { a.endAll(stage.ReasonFailedExchange) }
 
-var errNoSocket = &stage.Error{Kind: stage.Conflict, Message: "The participant has another presence socket by now"}
+var (
+	errNoSocket   = &stage.Error{Kind: stage.Conflict, Message: "The participant has another presence socket by now"}
+	errExchanging = &stage.Error{Kind: stage.Conflict, Message: "The exchange before this one is not over yet; try again in a moment"}
+)
 
 var errTooManyExchanges = &stage.Error{
 	Kind: stage.Quota, Code: stage.CodeStageAtCapacity,

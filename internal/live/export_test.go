@@ -1,6 +1,10 @@
 package live
 
-import "maps"
+import (
+	"maps"
+
+	"callboard/internal/stage"
+)
 
 // Counted is what the quotas count at the moment, by quota; the stage is added
 // to the name of those per stage.
@@ -17,3 +21,19 @@ func (f *Floor) Counted() map[string]int {
 	}
 	return counted
 }
+
+// Waiting is how much waits for a participant's goroutine.
+func (f *Floor) Waiting(arn stage.ARN, id string) int {
+	f.mu.Lock()
+	p := f.people[key{arn, id}]
+	f.mu.Unlock()
+	if p == nil {
+		return 0
+	}
+	p.mail.mu.Lock()
+	defer p.mail.mu.Unlock()
+	return len(p.mail.queue)
+}
+
+// MaxRequests is how many requests of one participant may wait.
+const MaxRequests = maxRequests

@@ -39,6 +39,8 @@ type Options struct {
 	Hold time.Duration
 	// ResumeWindow is how long a second socket has to prove that it continues the first; 2 s by default.
 	ResumeWindow time.Duration
+	// Patience is how long a request waits for its participant, who may be waiting for the store; 15 s by default.
+	Patience time.Duration
 	// Tick is how often [stage.Register.Sweep] is called; 1 s by default.
 	Tick time.Duration
 	// Farewell bounds how long Run takes to write down that everybody left; 10 s by default.
@@ -51,6 +53,7 @@ func (o Options) withDefaults() Options {
 	o.MaxSubscriptions = cmp.Or(o.MaxSubscriptions, 64)
 	o.Hold = cmp.Or(o.Hold, 10*time.Second)
 	o.ResumeWindow = cmp.Or(o.ResumeWindow, 2*time.Second)
+	o.Patience = cmp.Or(o.Patience, 15*time.Second)
 	o.Tick = cmp.Or(o.Tick, time.Second)
 	o.Farewell = cmp.Or(o.Farewell, 10*time.Second)
 	return o
@@ -210,7 +213,15 @@ func (f *Floor) Stats() Stats {
 	}
 }
 
-var errClosed = &stage.Error{Kind: stage.Quota, Message: "The server is shutting down"}
+var (
+	errClosed = &stage.Error{Kind: stage.Quota, Message: "The server is shutting down"}
+	errBusy   = &stage.Error{Kind: stage.Quota, Message: "Too many requests of this participant are waiting; try again in a moment"}
+	errLate   = &stage.Error{Kind: stage.Quota, Message: "The server cannot write down at the moment who comes; try again in a moment"}
+)
+
+// maxRequests is how many requests of one participant may be on their way at the same time. A client that comes back
+// may ask for all its subscriptions at once.
+const maxRequests = 256
 
 // enter finds or starts the participant's goroutine for a request that comes in.
 func (f *Floor) enter(a stage.Admission) (*participant, error) {
@@ -226,8 +237,16 @@ func (f *Floor) enter(a stage.Admission) (*participant, error) {
 		f.people[k] = p
 		f.actors.Go(p.run)
 	}
+	if p.requests >= maxRequests {
+		return nil, errBusy
+	}
 	p.requests++
 	return p, nil
+}
+
+// patiently bounds how long a request that is made in ctx waits.
+func (f *Floor) patiently(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, f.Patience, errLate)
 }
 
 // shut tells why nobody is let in. The lock is held.

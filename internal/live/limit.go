@@ -18,10 +18,11 @@ const (
 
 // weigh holds what a publication sent in a window against the quotas. A bitrate that is too high for one window only
 // is let pass: encoders overshoot.
-func (p *participant) weigh(m *Media, load sfu.Load) {
+func (m *Media) weigh(load sfu.Load) {
 	if m.ended || !m.up {
 		return
 	}
+	p := m.owner
 	lasting := min(load.Bitrate, m.bitrate)
 	m.bitrate = load.Bitrate
 	ours, aws := &p.floor.Quotas, &p.floor.AWS
@@ -102,9 +103,9 @@ func (m *Media) unmeasure() {
 }
 
 // fell: audio or video of the publication has stopped or is heard again.
-func (p *participant) fell(m *Media, audio, video bool) {
-	m.silent = [2]bool{audio, video}
-	if m.started && !m.ended && p.self != nil {
-		p.self.silence(m.publication, m.silent)
+func (m *Media) fell(silent [2]bool) {
+	m.silent = silent
+	if m.started && !m.ended && m.owner.self != nil {
+		m.owner.self.silence(m.publication, m.silent)
 	}
 }

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"callboard/internal/sfu"
@@ -36,6 +37,10 @@ type Media struct {
 	fault   stage.ErrorCode // for which it was ended
 
 	publication *sfu.Publication // of a publication
+
+	loads    newest[sfu.Load]
+	silences newest[[2]bool]
+	closing  func() <-chan struct{} // has the owner close it, once
 }
 
 // peer is what publications and subscriptions have in common.
@@ -71,11 +76,17 @@ func (m *Media) Owner() (stage.ARN, string) { return m.owner.key.stage, m.owner.
 
 // Close ends the leg and returns after what follows from it is recorded.
 func (m *Media) Close(ctx context.Context) error {
+	return wait(ctx, m.closing())
+}
+
+func (m *Media) close() <-chan struct{} {
 	p := m.owner.floor.find(m.owner.key)
 	if p == nil {
-		return nil
+		done := make(chan struct{})
+		close(done)
+		return done
 	}
-	return p.do(ctx, func() {
+	return p.request(func() {
 		if p == m.owner && !m.ended {
 			p.endMedia(m)
 		}
@@ -88,14 +99,14 @@ func (m *Media) notify() sfu.Notify {
 	return sfu.Notify{
 		Connected: func() { p.post(func() { p.connected(m) }) },
 		Media:     func() { p.post(func() { p.flowing(m) }) },
-		Load:      func(l sfu.Load) { p.post(func() { p.weigh(m, l) }) },
-		Silent:    func(audio, video bool) { p.post(func() { p.fell(m, audio, video) }) },
+		Load:      func(l sfu.Load) { m.loads.tell(p.post, l, m.weigh) },
+		Silent:    func(audio, video bool) { m.silences.tell(p.post, [2]bool{audio, video}, m.fell) },
 		Closed:    func(err error) { p.post(func() { p.closed(m, err) }) },
 	}
 }
 
 func (p *participant) newMedia(a stage.Admission, c stage.Client, target string) *Media {
-	return &Media{
+	m := &Media{
 		id:        p.floor.mediaID(),
 		owner:     p,
 		target:    target,
@@ -103,6 +114,8 @@ func (p *participant) newMedia(a stage.Admission, c stage.Client, target string)
 		admission: a,
 		client:    c,
 	}
+	m.closing = sync.OnceValue(m.close)
+	return m
 }
 
 // mediaID names a new media session. Where there are several processes the name

@@ -50,6 +50,8 @@ func (f *Floor) Home(ctx context.Context, a stage.Admission) (elsewhere *stage.P
 	if f.Others == nil {
 		return nil, func() {}, f.open()
 	}
+	ctx, cancel := f.patiently(ctx)
+	defer cancel()
 	p, err := f.enter(a)
 	if err != nil {
 		return nil, nil, err

@@ -17,23 +17,25 @@ type participant struct {
 	log   *slog.Logger
 	mail  mailbox
 
-	requests int // on their way through the mailbox; guarded by floor.mu
+	requests int       // on their way through the mailbox; guarded by floor.mu
+	question *question // what nobody has begun to answer yet; guarded by floor.mu
 
 	// All below belongs to run.
 	entry     *stage.Entry    // nil while not connected
 	doubt     bool            // a join may be on record although it failed
 	held      stage.Admission // by which it is connected
 	exchanged int64           // number of the event by which it got that; 0 if by joining
-	exchanges allowance
-	self      *person      // nil while not connected
-	client    stage.Client // what was told about the software so far
-	socket    *Attendance  // nil without one
-	media     map[*Media]struct{}
-	seats     map[string]int // legs that the quotas count, by target
-	last      uint64         // number of the youngest leg
-	shut      bool           // lets no leg in any more
-	claims    []claim        // of sockets that were replaced, oldest first, until the window closes
-	newest    uint64         // number of the latest socket, which opened the window
+
+	exchanges, descriptions allowance
+	self                    *person      // nil while not connected
+	client                  stage.Client // what was told about the software so far
+	socket                  *Attendance  // nil without one
+	media                   map[*Media]struct{}
+	seats                   map[string]int // legs that the quotas count, by target
+	last                    uint64         // number of the youngest leg
+	shut                    bool           // lets no leg in any more
+	claims                  []claim        // of sockets that were replaced, oldest first, until the window closes
+	newest                  uint64         // number of the latest socket, which opened the window
 
 	claimed string // this process's id while the seat is known to be its
 }
@@ -91,8 +93,19 @@ func wait(ctx context.Context, done <-chan struct{}) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
+}
+
+// mayEnter looks whether a leg may come in, for which somebody waits still.
+func (p *participant) mayEnter(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if p.shut {
+		return errClosed
+	}
+	return p.mustHold(ctx)
 }
 
 // join makes the participant connected if it is not.
@@ -103,7 +116,7 @@ func (p *participant) join(ctx context.Context, a stage.Admission, c stage.Clien
 	}
 	entry, err := p.floor.Register.Join(ctx, a, c)
 	if err != nil {
-		p.doubt = p.doubt || !hopeless(err) && ctx.Err() == nil
+		p.doubt = p.doubt || !hopeless(err) && err != ctx.Err() // with which nothing was begun
 		return err
 	}
 	p.doubt = false
@@ -137,7 +150,7 @@ func (p *participant) takeBack() {
 // describe writes down what is new in c about the participant's software.
 func (p *participant) describe(c stage.Client) {
 	told := overlay(p.client, c)
-	if p.entry == nil || told == p.client {
+	if p.entry == nil || told == p.client || !p.descriptions.take(time.Now()) {
 		return
 	}
 	if err := p.floor.Register.Describe(p.floor.facts, *p.entry, c); err != nil {

@@ -23,6 +23,8 @@ func (f *Floor) Publish(ctx context.Context, a stage.Admission, c stage.Client, 
 
 // negotiate has the participant answer an offer.
 func (f *Floor) negotiate(ctx context.Context, a stage.Admission, answerTo func(*participant) (*Media, string, error)) (*Media, string, error) {
+	ctx, cancel := f.patiently(ctx)
+	defer cancel()
 	p, err := f.enter(a)
 	if err != nil {
 		return nil, "", err
@@ -33,11 +35,7 @@ func (f *Floor) negotiate(ctx context.Context, a stage.Admission, answerTo func(
 		err   error
 	}
 	err = p.do(ctx, func() {
-		if p.shut {
-			answer.err = errClosed
-			return
-		}
-		if answer.err = p.mustHold(ctx); answer.err != nil {
+		if answer.err = p.mayEnter(ctx); answer.err != nil {
 			return
 		}
 		answer.media, answer.sdp, answer.err = p.survive(answerTo)

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"callboard/internal/sfu"
@@ -49,19 +50,12 @@ func (f *Floor) examine(ctx context.Context, match func(key) bool) map[key]stage
 		p.Subscriptions = append(p.Subscriptions, leg)
 		found[k] = p
 	}
-	late := time.NewTimer(lookLimit)
-	defer late.Stop()
-	for k, a := range asked {
-		p := stage.ParticipantMedia{ID: k.id, Process: f.Register.Process(), Busy: true}
-		select {
-		case p = <-a: // even if it is late already for somebody else
-		default:
-			select {
-			case p = <-a:
-			case <-late.C:
-				late.Reset(0) // for the others too
-			case <-ctx.Done():
-			}
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	for k, q := range asked {
+		p, answered := q.await(ctx)
+		if !answered {
+			p = stage.ParticipantMedia{ID: k.id, Process: f.Register.Process(), Busy: true}
 		}
 		if idle(p) && (found[k].ID == "" || found[k].Subscriptions != nil) {
 			continue
@@ -78,16 +72,13 @@ func idle(p stage.ParticipantMedia) bool {
 }
 
 // ask has everybody who matches tell about themselves.
-func (f *Floor) ask(match func(key) bool) (map[key]<-chan stage.ParticipantMedia, []*Visit) {
+func (f *Floor) ask(match func(key) bool) (map[key]*question, []*Visit) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	asked := make(map[key]<-chan stage.ParticipantMedia)
+	asked := make(map[key]*question)
 	for k, p := range f.people {
 		if match(k) {
-			p.requests++
-			told := make(chan stage.ParticipantMedia, 1)
-			p.request(func() { told <- p.tell() })
-			asked[k] = told
+			asked[k] = p.ask()
 		}
 	}
 	var visits []*Visit
@@ -97,6 +88,46 @@ func (f *Floor) ask(match func(key) bool) (map[key]<-chan stage.ParticipantMedia
 		}
 	}
 	return asked, visits
+}
+
+// question is put to a participant's goroutine once for all who ask before it gets round to it.
+type question struct {
+	answered chan struct{}
+	told     stage.ParticipantMedia // before answered is closed
+}
+
+// await gives the answer, false if ctx ends without one.
+func (q *question) await(ctx context.Context) (told stage.ParticipantMedia, answered bool) {
+	select {
+	case <-q.answered: // even if it is late already for somebody else
+	default:
+		select {
+		case <-q.answered:
+		case <-ctx.Done():
+			return told, false
+		}
+	}
+	told = q.told
+	told.Subscriptions = slices.Clone(told.Subscriptions) // which whoever asked will sort
+	return told, true
+}
+
+// ask has the participant tell about itself. The floor's lock is held.
+func (p *participant) ask() *question {
+	if p.question != nil {
+		return p.question
+	}
+	q := &question{answered: make(chan struct{})}
+	p.question = q
+	p.requests++
+	p.request(func() {
+		p.floor.mu.Lock()
+		p.question = nil // who asks from now on asks about what comes after this
+		p.floor.mu.Unlock()
+		q.told = p.tell()
+		close(q.answered)
+	})
+	return q
 }
 
 // tell is what the participant knows of its media.
