@@ -134,7 +134,7 @@ var unspecified = &sdp.ConnectionInformation{NetworkType: "IN", AddressType: "IP
 
 func (o *offer) media(s *section, local credentials, fingerprint string) *sdp.MediaDescription {
 	m := &sdp.MediaDescription{MediaName: s.name(), ConnectionInformation: unspecified}
-	m.WithValueAttribute("setup", "passive").WithValueAttribute("mid", s.mid).WithICECredentials(local.ufrag, local.pwd).
+	m.WithValueAttribute("setup", o.handshake.setup()).WithValueAttribute("mid", s.mid).WithICECredentials(local.ufrag, local.pwd).
 		WithValueAttribute("fingerprint", fingerprint).WithPropertyAttribute("rtcp-mux").WithPropertyAttribute("rtcp-rsize")
 	s.codec.describe(m)
 	for _, e := range s.extensions {

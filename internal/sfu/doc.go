@@ -13,7 +13,7 @@
 // Below a peer is its link (link.go). The port (port.go) reads the socket, by the batch where the system can do that
 // (socket_linux.go), and tells by two tables whom a datagram is for: connectivity checks name their ICE session
 // (stun.go, ice.go), and the addresses that authentic ones came from belong to the session's link. DTLS agrees on
-// keys (handshake.go); we are its server, so our order of ciphers holds. SRTP is sealed in place (srtp.go). A TCP
+// keys (handshake.go); we are its server if we may be, so our order of ciphers holds. SRTP is sealed in place (srtp.go). A TCP
 // connection (pipe.go) is to a link an address like any other.
 //
 // A packet's journey: the port's reader puts it into the link's inbox and wakes the peer. The peer's goroutine, the only

@@ -22,7 +22,7 @@ import (
 	"github.com/pion/dtls/v3"
 )
 
-// ciphers are in the order of our choice: we are the DTLS server. GCM costs an eighth of CM with SHA-1.
+// ciphers are in the order of our choice, which holds where we are the DTLS server. GCM costs an eighth of CM with SHA-1.
 var ciphers = []dtls.SRTPProtectionProfile{
 	dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80,
 }
@@ -77,6 +77,20 @@ func fingerprintOf(algorithm string, der []byte) string {
 	return algorithm + " " + strings.ReplaceAll(fmt.Sprintf("% X", digest), " ", ":")
 }
 
+// handshake is what an offer says about DTLS.
+type handshake struct {
+	fingerprint string // of the peer's certificate
+	begin       bool   // the peer waits for us to: it can only be the server
+}
+
+// setup is our role in the words of SDP (RFC 5763). We are the server if we may be.
+func (h handshake) setup() string {
+	if h.begin {
+		return "active"
+	}
+	return "passive"
+}
+
 // takeRecord takes a DTLS record from an address of the link. It waits until an address is proved: our side of
 // the handshake is several times as long as what asks for it, and not for a third party.
 func (l *link) takeRecord(b []byte) {
@@ -109,9 +123,9 @@ func credible(b []byte) []byte {
 	return kept
 }
 
-// greet begins the handshake if the peer has, and has shown where it is. l.mu is held.
+// greet begins the handshake once the peer has shown where it is, and has begun it itself unless that is left to us. l.mu is held.
 func (l *link) greet() {
-	if !l.closed && !l.shaking && l.records.Count() > 0 && l.proved() != nil {
+	if !l.closed && !l.shaking && (l.handshake.begin || l.records.Count() > 0) && l.proved() != nil {
 		l.shaking = true
 		l.workers.Go(l.shakeHands)
 	}
@@ -120,10 +134,7 @@ func (l *link) greet() {
 // shakeHands is the DTLS connection's life. Who has got here has shown by ICE that it is at its address and
 // knows the answer, so it is not asked for a cookie as well.
 func (l *link) shakeHands() {
-	conn, err := dtls.ServerWithOptions(recordConn{l}, l.port.local,
-		dtls.WithCertificates(l.port.identity.certificate), dtls.WithSRTPProtectionProfiles(ciphers...),
-		dtls.WithClientAuth(dtls.RequireAnyClientCert), dtls.WithInsecureSkipVerify(true),
-		dtls.WithVerifyPeerCertificate(l.verify), dtls.WithInsecureSkipVerifyHello(true), dtls.WithLoggerFactory(logs{l.port.log}))
+	conn, err := l.converse()
 	if err == nil {
 		l.mu.Lock()
 		l.conn = conn // from now on, close says goodbye
@@ -144,6 +155,18 @@ func (l *link) shakeHands() {
 	l.become(linkBye)
 }
 
+// converse makes the connection, in our role.
+func (l *link) converse() (*dtls.Conn, error) {
+	conn, to, log := recordConn{l}, l.port.local, dtls.WithLoggerFactory(logs{l.port.log})
+	certificate, profiles := dtls.WithCertificates(l.port.identity.certificate), dtls.WithSRTPProtectionProfiles(ciphers...)
+	anybody, verified := dtls.WithInsecureSkipVerify(true), dtls.WithVerifyPeerCertificate(l.verify)
+	if l.handshake.begin {
+		return dtls.ClientWithOptions(conn, to, certificate, profiles, anybody, verified, log)
+	}
+	return dtls.ServerWithOptions(conn, to, certificate, profiles, anybody, verified, log,
+		dtls.WithClientAuth(dtls.RequireAnyClientCert), dtls.WithInsecureSkipVerifyHello(true))
+}
+
 // agree makes the keys.
 func (l *link) agree(conn *dtls.Conn) error {
 	ctx, cancel := context.WithTimeout(context.Background(), l.port.timing.pending)
@@ -156,7 +179,7 @@ func (l *link) agree(conn *dtls.Conn) error {
 	if !ok || !known {
 		return errors.New("sfu: no SRTP profile was agreed on")
 	}
-	k, err := newKeys(profile, &state)
+	k, err := newKeys(profile, &state, l.handshake.begin)
 	if err != nil {
 		return err
 	}
@@ -167,8 +190,8 @@ func (l *link) agree(conn *dtls.Conn) error {
 
 // verify compares the peer's certificate with the offer's fingerprint.
 func (l *link) verify(certificates [][]byte, _ [][]*x509.Certificate) error {
-	algorithm, _, _ := strings.Cut(l.fingerprint, " ")
-	if len(certificates) == 0 || fingerprintOf(algorithm, certificates[0]) != l.fingerprint {
+	algorithm, _, _ := strings.Cut(l.handshake.fingerprint, " ")
+	if len(certificates) == 0 || fingerprintOf(algorithm, certificates[0]) != l.handshake.fingerprint {
 		return errForeignCertificate
 	}
 	return nil
@@ -183,13 +206,23 @@ func (r recordConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	return n, r.LocalAddr(), err
 }
 
-// WriteTo implements net.PacketConn. The address is ICE's business.
+// WriteTo implements net.PacketConn. The address is ICE's business. A hello goes twice, because FFmpeg takes the first
+// one for a sign to begin and waits for another; to everybody else the second is a datagram that the network has doubled.
 func (r recordConn) WriteTo(b []byte, _ net.Addr) (int, error) {
 	to := r.correspondent()
 	if to == nil {
 		return 0, errNotConnected
 	}
+	if isHello(b) {
+		_ = r.port.write(b, to.AddrPort)
+	}
 	return len(b), r.port.write(b, to.AddrPort)
+}
+
+// isHello tells a record that has a ClientHello in it.
+func isHello(b []byte) bool {
+	const head, handshake, clientHello = 13, 22, 1
+	return len(b) > head && b[0] == handshake && b[head] == clientHello
 }
 
 // Close implements net.PacketConn.

@@ -52,7 +52,7 @@ func iceLink() (*port, *link, *post) {
 	p, out := nowhere(func(*batch) {}), &post{}
 	p.conn, p.sessions, p.links = out, map[string]*session{}, map[*link]struct{}{}
 	p.addresses, p.claims = map[netip.AddrPort]*link{}, map[netip.AddrPort]*link{}
-	return p, p.dial(theirs, "", func() {}), out
+	return p, p.dial(theirs, handshake{}, func() {}), out
 }
 
 // asks is a check as a peer makes it.
@@ -185,7 +185,7 @@ func TestAPeerThatMovesIsFollowed(t *testing.T) {
 func TestAPortThatIsUsedAgainBelongsToItsNewUser(t *testing.T) {
 	t.Parallel()
 	p, first, out := iceLink()
-	second := p.dial(theirs, "", func() {})
+	second := p.dial(theirs, handshake{}, func() {})
 	p.take(asks(first.current.local, theirs, true), home, epoch)
 	if p.at(home) != first {
 		t.Fatal("the address is unknown")

@@ -15,17 +15,17 @@ import (
 // link is the way to one peer: ICE finds its address (ice.go), DTLS agrees on keys (handshake.go), SRTP
 // protects the packets (srtp.go). It is made before the peer is known to exist; its port feeds it.
 type link struct {
-	port        *port
-	fingerprint string // of the peer's certificate
-	wake        func() // packets have come, or the state has changed; must not block
-	inbox       inbox
-	remote      atomic.Pointer[address] // where media go; nil before ICE has found and proved it
-	heard       atomic.Int64            // when something authentic came last, in Unix nanoseconds
-	stage       atomic.Int32            // a linkStage
-	keys        atomic.Pointer[keys]    // set before the stage is linkUp
-	probes      atomic.Bool             // round trips are to be measured
-	trip        atomic.Int64            // the last one, in nanoseconds
-	opened      opened                  // owned by whoever calls receive
+	port      *port
+	handshake handshake
+	wake      func() // packets have come, or the state has changed; must not block
+	inbox     inbox
+	remote    atomic.Pointer[address] // where media go; nil before ICE has found and proved it
+	heard     atomic.Int64            // when something authentic came last, in Unix nanoseconds
+	stage     atomic.Int32            // a linkStage
+	keys      atomic.Pointer[keys]    // set before the stage is linkUp
+	probes    atomic.Bool             // round trips are to be measured
+	trip      atomic.Int64            // the last one, in nanoseconds
+	opened    opened                  // owned by whoever calls receive
 
 	mu        sync.Mutex
 	current   *session
@@ -66,9 +66,9 @@ type address struct {
 
 var errNotConnected = errors.New("sfu: the peer is not connected")
 
-// dial makes a link to whoever has these credentials and that certificate.
-func (p *port) dial(remote credentials, fingerprint string, wake func()) *link {
-	l := &link{port: p, fingerprint: fingerprint, wake: wake, records: packetio.NewBuffer()}
+// dial makes a link to whoever has these credentials and agrees to that handshake.
+func (p *port) dial(remote credentials, h handshake, wake func()) *link {
+	l := &link{port: p, handshake: h, wake: wake, records: packetio.NewBuffer()}
 	l.records.SetLimitSize(recordBacklog)
 	l.heard.Store(time.Now().UnixNano())
 	l.current = newSession(l, remote)

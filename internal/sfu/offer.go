@@ -52,15 +52,14 @@ const (
 
 // offer is what we understood of a remote offer. Nothing else of it is used.
 type offer struct {
-	direction   direction
-	stream      string // msid stream id of what we send
-	sections    []section
-	unused      []unused
-	ufrag, pwd  string
-	fingerprint string
-	setup       string
-	trickle     bool
-	mixed       bool // extmap-allow-mixed
+	direction  direction
+	stream     string // msid stream id of what we send
+	sections   []section
+	unused     []unused
+	ufrag, pwd string
+	handshake  handshake
+	trickle    bool
+	mixed      bool // extmap-allow-mixed
 }
 
 // section is an audio or video m-line.
@@ -247,15 +246,15 @@ func (o *offer) readTransport(desc *sdp.SessionDescription) error {
 	if !usable(credentials{o.ufrag, o.pwd}) {
 		return refuse(Malformed, "the offer has no usable ICE credentials")
 	}
-	if o.fingerprint = readFingerprint(tag.Attributes, desc.Attributes); o.fingerprint == "" {
+	if o.handshake.fingerprint = readFingerprint(tag.Attributes, desc.Attributes); o.handshake.fingerprint == "" {
 		return refuse(Malformed, "the offer has no usable certificate fingerprint")
 	}
-	switch o.setup = get("setup"); o.setup {
-	case "":
-		o.setup = "active" // RFC 4145, section 4.1
-	case "actpass", "active":
+	switch get("setup") {
+	case "", "actpass", "active": // without one it is active (RFC 4145, section 4.1)
+	case "passive":
+		o.handshake.begin = true
 	default:
-		return refuse(Malformed, "the offer must be setup:actpass or setup:active")
+		return refuse(Malformed, "the offer must be setup:actpass, setup:active or setup:passive")
 	}
 	o.trickle = strings.Contains(get("ice-options"), "trickle")
 	_, o.mixed = desc.Attribute("extmap-allow-mixed")

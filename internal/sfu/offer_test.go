@@ -53,7 +53,7 @@ func TestHostileAndUnfitOffersAreRefusedWithACode(t *testing.T) {
 		"an injected line":     {replace("a=ice-ufrag:Qk3f", "a=ice-ufrag:Qk\r3f"), Malformed},
 		"no fingerprint":       {without("a=fingerprint"), Malformed},
 		"a weak fingerprint":   {replace("sha-256 ", "md5 "), Malformed},
-		"setup:passive":        {replace("a=setup:actpass", "a=setup:passive"), Malformed},
+		"setup:holdconn":       {replace("a=setup:actpass", "a=setup:holdconn"), Malformed},
 		"no Opus":              {replace("opus/48000/2", "opus/16000/1"), NoAudioCodec},
 		"no video codec":       {strings.ReplaceAll(replace("H264/90000", "H265/90000"), "VP8/90000", "VP7/90000"), NoVideoCodec},
 		"H.264 in mode 0":      {replace("packetization-mode=1", "packetization-mode=0"), NoVideoCodec},

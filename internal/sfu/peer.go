@@ -81,7 +81,7 @@ func (e *Engine) connect(ctx context.Context, o *offer, n Notify, s side, p *Pee
 	if err := e.admit(p); err != nil {
 		return "", err
 	}
-	p.link = e.port.dial(credentials{o.ufrag, o.pwd}, o.fingerprint, p.changed)
+	p.link = e.port.dial(credentials{o.ufrag, o.pwd}, o.handshake, p.changed)
 	answer, err := p.answer()
 	if err != nil {
 		p.stop(nil)

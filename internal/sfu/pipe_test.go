@@ -209,7 +209,7 @@ func TestStrangersOnTCPAreBounded(t *testing.T) {
 	}
 	_ = first.Close()
 	noPipes(t, p)
-	l := p.dial(theirs, "", func() {})
+	l := p.dial(theirs, handshake{}, func() {})
 	defer l.close()
 	c := telephone(t, e)
 	c.settle(l)
@@ -223,7 +223,7 @@ func TestStrangersOnTCPAreBounded(t *testing.T) {
 func TestASlowReaderOnTCPDelaysNobody(t *testing.T) {
 	t.Parallel()
 	e := openEngine(t, Options{Listener: listenTCP(t)})
-	l := e.port.dial(theirs, "", func() {})
+	l := e.port.dial(theirs, handshake{}, func() {})
 	c := telephone(t, e)
 	c.settle(l)
 	a, packet := l.remote.Load(), make([]byte, 1200)
@@ -256,7 +256,7 @@ func TestAPipeThatBreaksLeavesThePeerWhereItWasBefore(t *testing.T) {
 	t.Parallel()
 	e := openEngine(t, Options{Listener: listenTCP(t)})
 	p := e.port
-	l := p.dial(theirs, "", func() {})
+	l := p.dial(theirs, handshake{}, func() {})
 	defer l.close()
 	first, second := telephone(t, e), telephone(t, e)
 	first.settle(l)

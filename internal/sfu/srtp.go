@@ -33,9 +33,9 @@ const (
 
 var errNoCipher = errors.New("sfu: no such SRTP profile")
 
-func newKeys(profile dtls.SRTPProtectionProfile, state srtp.KeyingMaterialExporter) (*keys, error) {
+func newKeys(profile dtls.SRTPProtectionProfile, state srtp.KeyingMaterialExporter, client bool) (*keys, error) {
 	c := &srtp.Config{Profile: srtp.ProtectionProfile(profile)}
-	if err := c.ExtractSessionKeysFromDTLS(state, false); err != nil {
+	if err := c.ExtractSessionKeysFromDTLS(state, client); err != nil {
 		return nil, err
 	}
 	return deriveKeys(c)
