@@ -58,7 +58,7 @@ func (f *Floor) Attend(ctx context.Context, a stage.Admission, c stage.Client) (
 }
 
 func (p *participant) attend(ctx context.Context, admission stage.Admission, c stage.Client) (*Attendance, error) {
-	if err := p.mayEnter(ctx); err != nil {
+	if err := p.mayEnter(ctx, admission); err != nil {
 		return nil, err
 	}
 	if err := p.join(ctx, admission, c); err != nil {

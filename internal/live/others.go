@@ -70,7 +70,7 @@ func (f *Floor) Home(ctx context.Context, a stage.Admission) (elsewhere *stage.P
 	claimed := make(chan struct{})
 	p.post(func() {
 		defer close(claimed)
-		claim.home, claim.err = p.comeHome(ctx)
+		claim.home, claim.err = p.comeHome(ctx, a)
 	})
 	if err := wait(ctx, claimed); err != nil {
 		leave()
@@ -84,24 +84,26 @@ func (f *Floor) Home(ctx context.Context, a stage.Admission) (elsewhere *stage.P
 }
 
 // comeHome takes the participant's seat unless another process has it.
-func (p *participant) comeHome(ctx context.Context) (stage.Process, error) {
+func (p *participant) comeHome(ctx context.Context, a stage.Admission) (stage.Process, error) {
 	me := p.floor.Register.Process()
 	if p.claimed == me {
 		return stage.Process{ID: me}, nil
 	}
 	home, err := p.floor.Register.Claim(ctx, p.key.stage, p.key.id)
-	if err == nil && home.ID == me {
+	if err != nil {
+		p.failing(ctx, a, err)
+	} else if home.ID == me {
 		p.claimed = me
 	}
 	return home, err
 }
 
 // mustHold claims the seat for a leg that can be nowhere else.
-func (p *participant) mustHold(ctx context.Context) error {
+func (p *participant) mustHold(ctx context.Context, a stage.Admission) error {
 	if p.floor.Others == nil {
 		return nil
 	}
-	home, err := p.comeHome(ctx)
+	home, err := p.comeHome(ctx, a)
 	if err == nil && home.ID != p.claimed {
 		err = stage.ErrNotHeld
 	}

@@ -21,10 +21,10 @@ type participant struct {
 	question *question // what nobody has begun to answer yet; guarded by floor.mu
 
 	// All below belongs to run.
-	entry     *stage.Entry    // nil while not connected
-	doubt     bool            // a join may be on record although it failed
-	held      stage.Admission // by which it is connected
-	exchanged int64           // number of the event by which it got that; 0 if by joining
+	entry     *stage.Entry     // nil while not connected
+	failed    *stage.Admission // whose join came to nothing, or is on record all the same
+	held      stage.Admission  // by which it is connected
+	exchanged int64            // number of the event by which it got that; 0 if by joining
 
 	exchanges, descriptions allowance
 	self                    *person      // nil while not connected
@@ -98,14 +98,14 @@ func wait(ctx context.Context, done <-chan struct{}) error {
 }
 
 // mayEnter looks whether a leg may come in, for which somebody waits still.
-func (p *participant) mayEnter(ctx context.Context) error {
+func (p *participant) mayEnter(ctx context.Context, a stage.Admission) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if p.shut {
 		return errClosed
 	}
-	return p.mustHold(ctx)
+	return p.mustHold(ctx, a)
 }
 
 // join makes the participant connected if it is not.
@@ -116,10 +116,10 @@ func (p *participant) join(ctx context.Context, a stage.Admission, c stage.Clien
 	}
 	entry, err := p.floor.Register.Join(ctx, a, c)
 	if err != nil {
-		p.doubt = p.doubt || !hopeless(err) && err != ctx.Err() // with which nothing was begun
+		p.failing(ctx, a, err)
 		return err
 	}
-	p.doubt = false
+	p.failed = nil
 	p.entry, p.client, p.held, p.exchanged = &entry, c, a, 0
 	p.self = p.floor.show(p.key.stage, Person{
 		ID:           a.ParticipantID,
@@ -135,16 +135,29 @@ func (p *participant) join(ctx context.Context, a stage.Admission, c stage.Clien
 	return nil
 }
 
-// takeBack has somebody leave who is not here, and of whom nobody knows whether a
-// join that failed is on record.
+// failing notes that somebody could not join for a fault of ours, unless nothing was begun because ctx had ended.
+func (p *participant) failing(ctx context.Context, a stage.Admission, err error) {
+	if !hopeless(err) && err != ctx.Err() {
+		p.failed = &a
+	}
+}
+
+// takeBack has somebody leave who is not here, of whom nobody knows whether a
+// join that failed, or the seat for it, is on record; and writes down that it failed.
 func (p *participant) takeBack() {
-	if !p.doubt {
+	if p.failed == nil {
 		return
 	}
 	err := p.insist("it is not known whether a join was recorded", func(bool) error {
 		return p.floor.Register.Absent(p.floor.facts, p.key.stage, p.key.id)
 	})
-	p.doubt = err != nil && !hopeless(err)
+	if err == nil {
+		p.claimed = p.floor.Register.Process() // to be given back
+	}
+	if err == nil || hopeless(err) {
+		p.recordError(*p.failed, stage.Fact{Name: stage.JoinError, Error: stage.InternalServerException})
+		p.failed = nil
+	}
 }
 
 // describe writes down what is new in c about the participant's software.
@@ -199,6 +212,9 @@ func (p *participant) insist(failed string, write func(again bool) error) error 
 
 // forsake ends everything here, soon, because another process has the participant by now.
 func (p *participant) forsake() {
+	if p.entry == nil {
+		return
+	}
 	p.log.Warn("another process has taken over, so everything ends here")
 	entry := p.entry
 	p.post(func() {
@@ -222,7 +238,9 @@ func hopeless(err error) bool {
 // is not worth holding up the participant. Nor is it worth filling the book, so
 // who fails over and over is written down now and then.
 func (p *participant) recordError(a stage.Admission, f stage.Fact) {
-	p.floor.mishaps.note(p.key, stage.Failure{At: time.Now(), Publisher: f.Remote, Error: f.Error})
+	if f.Name != stage.JoinError {
+		p.floor.mishaps.note(p.key, stage.Failure{At: time.Now(), Publisher: f.Remote, Error: f.Error})
+	}
 	if !p.floor.errors.allow(p.key, f, time.Now()) {
 		p.log.Debug("an error event was left out, there are too many", "event", string(f.Name), "code", string(f.Error))
 		return

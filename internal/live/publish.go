@@ -35,7 +35,7 @@ func (f *Floor) negotiate(ctx context.Context, a stage.Admission, answerTo func(
 		err   error
 	}
 	err = p.do(ctx, func() {
-		if answer.err = p.mayEnter(ctx); answer.err != nil {
+		if answer.err = p.mayEnter(ctx, a); answer.err != nil {
 			return
 		}
 		answer.media, answer.sdp, answer.err = p.survive(answerTo)

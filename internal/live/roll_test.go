@@ -178,10 +178,36 @@ func TestWhoseJoinIsOnRecordAlthoughItFailedLeaves(t *testing.T) {
 	if _, err := h.Floor.Attend(h.Context(), a, stage.Client{}); err == nil {
 		t.Error("joined, although nobody knows")
 	}
-	h.await(a, "JOINED", "LEFT")
+	h.await(a, "JOINED", "LEFT", "JOIN_ERROR INTERNAL_SERVER_EXCEPTION")
 	disk.fail(1)
 	if _, _, err := h.Floor.Publish(h.Context(), b, stage.Client{}, livetest.Publisher(t).Offer()); err == nil {
 		t.Error("joined, although nobody knows")
 	}
-	h.await(b, "JOINED", "LEFT")
+	h.await(b, "JOINED", "LEFT", "JOIN_ERROR INTERNAL_SERVER_EXCEPTION")
+}
+
+func TestWhoCannotJoinForAFaultOfTheServerHasThatAmongItsEvents(t *testing.T) {
+	t.Parallel()
+	var disk flaky
+	h := open(t, livetest.Setting{Live: live.Options{Tick: time.Hour}, Store: func(s stage.Store) stage.Store {
+		disk.Store = s
+		return &disk
+	}})
+	a := h.Admit(h.Stage())
+	h.attend(h.Admit(a.Stage))
+	disk.fail(2)
+	if _, err := h.Floor.Attend(h.Context(), a, stage.Client{}); stage.KindOf(err) != stage.Internal {
+		t.Errorf("the error is %v", err)
+	}
+	h.await(a, "JOIN_ERROR INTERNAL_SERVER_EXCEPTION")
+	if m := h.media(a); m.ID != "" {
+		t.Errorf("its media are %+v", m)
+	}
+	gone, leave := context.WithCancel(h.Context())
+	leave()
+	if _, err := h.Floor.Attend(gone, a, stage.Client{}); err == nil {
+		t.Error("somebody joins who has gone")
+	}
+	h.attend(a)
+	h.want(a, "JOIN_ERROR INTERNAL_SERVER_EXCEPTION", "JOINED")
 }

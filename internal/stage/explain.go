@@ -274,6 +274,9 @@ func (q *inquest) sayErrors() {
 			what = "publish"
 		case SubscribeError:
 			what = "subscribe to " + e.Remote
+		case Joined:
+			worked["join"] = true
+			continue
 		case JoinError:
 		default:
 			continue
@@ -316,7 +319,7 @@ func meaning(code ErrorCode) (text, advice string) {
 	case BFramePresent:
 		return "its video has B frames", "Turn B frames off: profile baseline, or bframes=0."
 	}
-	return "see the log of the server", "Look into the log of the server at that time."
+	return "the server failed", "Look into the log of the server at that time."
 }
 
 // Where lists the stages of the caller on which a participant's id is known.

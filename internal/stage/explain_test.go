@@ -123,6 +123,11 @@ func TestErrorsAreExplainedUntilWhatFailedWorks(t *testing.T) {
 	wants(t, w.explain(arn, a.ParticipantID), "OK token", "OK session", "OK roll: It is CONNECTED since",
 		"PROBLEM errors: |publish failed with RESOLUTION_EXCEEDED|larger than", "NOTE errors: |subscribe to bob|PUBLISHER_NOT_FOUND|It has worked since",
 		"PROBLEM presence: It is listed as connected, but no server has", "NOTE publication")
+	late := w.token(arn, "late")
+	w.check(w.Refuse(t.Context(), w.show(late.JWT), stage.Fact{Name: stage.JoinError, Error: stage.InternalServerException}))
+	wants(t, w.explain(arn, late.ParticipantID), "OK token", "OK session", "PROBLEM roll: It has not joined", "PROBLEM errors: |join failed with INTERNAL_SERVER_EXCEPTION|the server failed", absent, "NOTE publication")
+	w.enter(late.JWT)
+	wants(t, w.explain(arn, late.ParticipantID), "OK token", "OK session", "OK roll", "NOTE errors: |join failed|It has worked since", "PROBLEM presence", "NOTE publication")
 	for _, code := range []stage.ErrorCode{
 		stage.InsufficientCapabilities, stage.QuotaExceeded, stage.PublisherNotFound, stage.BitrateExceeded, stage.ResolutionExceeded,
 		stage.StreamDurationExceeded, stage.InvalidVideoCodec, stage.InvalidAudioCodec, stage.BFramePresent, stage.InternalServerException,
