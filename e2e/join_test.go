@@ -214,7 +214,7 @@ func TestTheModuleForBrowsersPassesItsOwnTests(t *testing.T) {
 	if err != nil {
 		needed(t, "node")
 	}
-	out, err := exec.CommandContext(deadline(t, time.Minute), node, "--test", "../sdk/js/test").CombinedOutput()
+	out, err := exec.CommandContext(deadline(t, 5*time.Minute), node, "--test", "../sdk/js/test").CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

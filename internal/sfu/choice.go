@@ -28,9 +28,11 @@ type View struct {
 
 // Layer is one simulcast layer of a publication.
 type Layer struct {
-	Label         string // hi, mid or low
-	Width, Height int    // 0 while not known
-	Active        bool   // it is received at present
+	Label         string  // hi, mid or low
+	Width, Height int     // 0 while not known
+	Active        bool    // it is received at present
+	Bitrate       int     // bits per second, and
+	FrameRate     float64 // frames per second, about; 0 if nothing comes
 }
 
 // Choose changes what is received, without renegotiation. Another layer begins with its next key frame, which is
@@ -111,8 +113,9 @@ func (s *Subscription) View() View {
 	v := View{Auto: s.wish.layer == "", Video: !s.wish.none}
 	now := time.Now()
 	for i, l := range slices.Backward(s.choices()) {
-		width, height := s.src.picture(i)
-		v.Layers = append(v.Layers, Layer{Label: l.label, Width: width, Height: height, Active: l.alive(now, l.track.dead)})
+		shown := Layer{Label: l.label, Active: l.alive(now, l.track.dead)}
+		s.src.describe(i, &shown)
+		v.Layers = append(v.Layers, shown)
 	}
 	if l := s.shows(); l != nil {
 		v.Selected = l.label

@@ -27,6 +27,10 @@ func TestASubscriberChoosesLayersWhileItReceives(t *testing.T) {
 	if view := v.sub.View(); len(view.Layers) != 3 || view.Layers[0].Label != "hi" || !view.Layers[0].Active {
 		t.Errorf("to choose from: %+v", view)
 	}
+	until(t, "the rates of the layers", func() bool {
+		best := v.sub.View().Layers[0]
+		return best.Bitrate > 0 && best.FrameRate > 0
+	})
 	auto, unknown, yes, no := "", "ultra", true, false
 	if err := v.sub.Choose(Change{Layer: &unknown, Video: &no}); !errors.Is(err, ErrNoLayer) || !v.sub.View().Video {
 		t.Errorf("a layer that does not exist: %v, then %+v", err, v.sub.View())

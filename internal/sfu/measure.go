@@ -115,7 +115,22 @@ type reading struct {
 
 	mu      sync.Mutex
 	streams []StreamStats
-	way     Way // of a subscription
+	paces   []pace // of a publication's streams
+	way     Way    // of a subscription
+}
+
+// pace is how fast a stream is said to come: what was measured once, until that has halved or doubled. Who is told of
+// changes is not to be told every second.
+type pace struct{ bitrate, frames float64 }
+
+func (p *pace) follow(s *StreamStats) {
+	steady := func(told *float64, now float64) {
+		if now < *told/2 || now > *told*2 {
+			*told = now
+		}
+	}
+	steady(&p.bitrate, float64(s.Bitrate))
+	steady(&p.frames, s.FrameRate)
 }
 
 func (r *reading) copy() []StreamStats {
@@ -156,11 +171,12 @@ func (p *Publication) read(elapsed time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.streams == nil {
-		r.streams = make([]StreamStats, len(p.layers))
+		r.streams, r.paces = make([]StreamStats, len(p.layers)), make([]pace, len(p.layers))
 	}
 	for i, l := range p.layers {
 		r.bytes += l.meter.bytes
 		l.read(&r.streams[i], elapsed)
+		r.paces[i].follow(&r.streams[i])
 	}
 }
 
@@ -203,15 +219,15 @@ func (p *Publication) supply() (s supply) {
 	return s
 }
 
-// picture is the size of what a video layer shows, as of the last reading; 0 while not known.
-func (p *Publication) picture(layer int) (width, height int) {
+// describe fills in what was read of a video layer last.
+func (p *Publication) describe(layer int, l *Layer) {
 	r := &p.reading
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if i := len(r.streams) - len(p.video.layers) + layer; i >= 0 && i < len(r.streams) {
-		return r.streams[i].Width, r.streams[i].Height // video comes last
+	if i := len(r.streams) - len(p.video.layers) + layer; i >= 0 && i < len(r.streams) { // video comes last
+		l.Width, l.Height = r.streams[i].Width, r.streams[i].Height
+		l.Bitrate, l.FrameRate = int(r.paces[i].bitrate), r.paces[i].frames
 	}
-	return 0, 0
 }
 
 // weigh tells what the publication sent in a window.

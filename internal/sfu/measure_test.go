@@ -186,3 +186,13 @@ func TestProgressTellsHowFarAPeerHasCome(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+func TestAPaceIsToldAnewWhenItHasHalvedOrDoubled(t *testing.T) {
+	t.Parallel()
+	var p pace
+	for _, c := range []struct{ measured, told int }{{0, 0}, {700, 700}, {1300, 700}, {360, 700}, {1500, 1500}, {700, 700}, {340, 340}, {0, 0}, {1, 1}} {
+		if p.follow(&StreamStats{Bitrate: c.measured}); int(p.bitrate) != c.told {
+			t.Errorf("%d was measured and %v told, want %d", c.measured, p.bitrate, c.told)
+		}
+	}
+}

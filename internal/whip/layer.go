@@ -3,7 +3,9 @@ package whip
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
+	"slices"
 
 	"callboard/internal/live"
 	"callboard/internal/sfu"
@@ -34,14 +36,19 @@ type view struct {
 	Paused   bool         `json:"paused"`
 }
 
-// shownLayer has the name twice: ours, and that of the extension.
+// shownLayer has the name and the rates twice: ours, and those of the extension.
 type shownLayer struct {
-	Label      string `json:"label"`
-	EncodingID string `json:"encodingId"`
-	Width      int    `json:"width"`
-	Height     int    `json:"height"`
-	Active     bool   `json:"active"`
-	Selected   bool   `json:"selected"` // it is the one that is sent
+	Label         string  `json:"label"`
+	Width         int     `json:"width"`
+	Height        int     `json:"height"`
+	BitsPerSecond int     `json:"bitsPerSecond"`
+	FPS           float64 `json:"fps"`
+	Active        bool    `json:"active"`
+
+	EncodingID      string  `json:"encodingId"`
+	Selected        bool    `json:"selected"` // it is the one that is sent
+	Bitrate         int     `json:"bitrate"`  // kbit/s
+	FramesPerSecond float64 `json:"framesPerSecond"`
 }
 
 // encoding is the body of a POST, by the extension; none is to let the server choose.
@@ -96,11 +103,15 @@ func (e *Endpoint) view(w http.ResponseWriter, r *http.Request, media *live.Medi
 
 func show(v sfu.View) view {
 	out := view{Layers: []shownLayer{}, Selected: v.Selected, Auto: v.Auto, Video: v.Video, Paused: v.Paused}
-	for _, l := range v.Layers {
+	bits, frames := 0, 0.0
+	for _, l := range slices.Backward(v.Layers) { // Amazon's SDKs rank layers by these: none is said to have less than a lower one
+		bits, frames = max(bits, l.Bitrate), max(frames, l.FrameRate)
 		out.Layers = append(out.Layers, shownLayer{
-			Label: l.Label, EncodingID: l.Label, Width: l.Width, Height: l.Height, Active: l.Active, Selected: l.Label == v.Selected,
+			Label: l.Label, Width: l.Width, Height: l.Height, BitsPerSecond: l.Bitrate, FPS: math.Round(l.FrameRate), Active: l.Active,
+			EncodingID: l.Label, Selected: l.Label == v.Selected, Bitrate: (bits + 500) / 1000, FramesPerSecond: math.Round(frames),
 		})
 	}
+	slices.Reverse(out.Layers)
 	return out
 }
 

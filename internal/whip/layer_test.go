@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"callboard/internal/live/livetest"
+	"callboard/internal/sfu"
 	"callboard/internal/stage"
 	"callboard/internal/whip"
 )
@@ -108,6 +109,20 @@ func TestTheLayerExtensionOfWHEPChoosesToo(t *testing.T) {
 	} {
 		if a := d.do(request{method: "POST", path: place, jwt: viewer, contentType: "application/json", body: body}); a.StatusCode != status {
 			t.Errorf("%s: %s %s", body, a.Status, a.body)
+		}
+	}
+}
+
+// Amazon's SDKs take the layer with the highest rates for the best one.
+func TestNoLayerIsSaidToHaveLessThanALowerOne(t *testing.T) {
+	t.Parallel()
+	shown := whip.Show(sfu.View{Layers: []sfu.Layer{
+		{Label: "hi", Bitrate: 300_000, FrameRate: 12}, {Label: "mid", Bitrate: 700_400, FrameRate: 15.2}, {Label: "low", Bitrate: 200_000, FrameRate: 14},
+	}})
+	for i, want := range []struct{ bitrate, frames, bits, fps int }{{700, 15, 300_000, 12}, {700, 15, 700_400, 15}, {200, 14, 200_000, 14}} {
+		l := shown.Layers[i]
+		if l.Bitrate != want.bitrate || int(l.FramesPerSecond) != want.frames || l.BitsPerSecond != want.bits || int(l.FPS) != want.fps {
+			t.Errorf("%s: %+v, want %+v", l.Label, l, want)
 		}
 	}
 }

@@ -1,3 +1,4 @@
+import { readLayers } from "./layers.js";
 import { iceServers, readLinks } from "./links.js";
 import { StageError } from "./names.js";
 import { Pauses } from "./pauses.js";
@@ -6,23 +7,27 @@ import { quality } from "./quality.js";
 const configuration = { bundlePolicy: "max-bundle" };
 const layerRelation = "urn:callboard:whep:ext:layer";
 const restartAfter = 2000; // ms that a connection may be disturbed before ICE is restarted
+const patience = 30_000; // ms of trying to connect before it is called an error
 
 /**
  * Leg is one media connection to the server, by WHIP or WHEP: an offer for an
  * answer. It is made again, by itself, when it fails; refusals that trying
  * again cannot change end it.
  *
- * `o` has url() and token(), asked for each attempt, and category; build(pc), which
- * adds what is sent or received; track(event), up(), down() and refused(error).
+ * `o` has url() and token(), asked for each attempt; category and participantId, for errors; build(pc), which
+ * adds what is sent or received; track(event), up(), down(), refused(error), and trouble(error) for what does
+ * not keep it from trying again: it is told once, until it is up.
  */
 export class Leg {
-  #o; #pc; #resource; #layer; #timer; #numbers;
+  #o; #pc; #resource; #layer; #timer; #numbers; #impatience;
   #choice = Promise.resolve();
   #pauses = new Pauses();
   #over = false;
+  #told = false;
 
   constructor(o) {
     this.#o = o;
+    this.#wait();
     this.#make();
   }
 
@@ -40,18 +45,18 @@ export class Leg {
   async layers() {
     if (!this.#layer) return null;
     const answer = await fetch(this.#layer, { headers: this.#headers() });
-    return answer.ok ? answer.json() : null;
+    return answer.ok ? readLayers(await answer.json()) : null;
   }
 
   /**
    * Has the server send something else from now on, in the order of the calls.
    * A layer that does not exist changes nothing; before the server has answered
-   * there is nothing to change, for url() is asked when it is.
+   * there is nothing to change, for url() is asked when it is. Resolves when it is done.
    */
   choose(wanted) {
     const at = this.#layer;
-    if (!at) return;
-    this.#choice = this.#choice.then(() => at === this.#layer && fetch(at, {
+    if (!at) return this.#choice;
+    return this.#choice = this.#choice.then(() => at === this.#layer && fetch(at, {
       method: "PUT", headers: this.#headers("application/json"), body: JSON.stringify(wanted),
     })).catch(() => {}); // a connection that is lost is made again as is wanted by then
   }
@@ -59,8 +64,27 @@ export class Leg {
   /** Ends the connection; `quietly` when the server knows already. */
   end(quietly = false) {
     this.#over = true;
+    this.#calm();
     this.#drop(quietly);
   }
+
+  #wait() {
+    this.#impatience ??= setTimeout(() => this.#trouble("FAILED", "Media do not get through; still trying"), patience);
+  }
+
+  #calm() {
+    clearTimeout(this.#impatience);
+    this.#impatience = undefined;
+    this.#told = false;
+  }
+
+  #trouble(name, message) {
+    if (this.#told || this.#over) return;
+    this.#told = true;
+    this.#o.trouble(this.#error(name, message));
+  }
+
+  #error(name, message) { return new StageError(name, this.#o.category, message, this.#o.participantId); }
 
   #drop(quietly) {
     clearTimeout(this.#timer);
@@ -110,6 +134,7 @@ export class Leg {
     switch (pc.connectionState) {
       case "connected":
         this.#pauses.reset();
+        this.#calm();
         return this.#o.up();
       case "disconnected":
         this.#timer = setTimeout(() => this.#restart(pc).catch(() => this.#failed(pc)), restartAfter);
@@ -122,7 +147,8 @@ export class Leg {
 
   #failed(pc) {
     if (this.#pc !== pc) return;
-    this.#o.down();
+    if (!this.#told) this.#o.down();
+    this.#wait();
     this.#again();
   }
 
@@ -133,12 +159,15 @@ export class Leg {
 
   #refused(answer, text) {
     const later = Number(answer.headers.get("Retry-After")) * 1000;
-    if (answer.status === 409 || answer.status >= 500) return this.#again(later);
     let problem = {};
     try { problem = JSON.parse(text); } catch { /* not from our server */ }
+    if (answer.status === 409 || answer.status >= 500) {
+      if (problem.code === "STAGE_AT_CAPACITY") this.#trouble(problem.code, problem.detail);
+      return this.#again(later);
+    }
     const name = answer.status === 422 ? "CODEC_MISMATCH" : problem.code || "FAILED";
     this.end(true);
-    this.#o.refused(new StageError(name, this.#o.category, problem.detail));
+    this.#o.refused(this.#error(name, problem.detail));
   }
 
   // restart moves the connection to another network path (RFC 9725, section 4.3.2).

@@ -11,6 +11,9 @@ export const StageEvents = Object.freeze({
   STAGE_PARTICIPANT_STREAMS_REMOVED: "stageParticipantStreamsRemoved",
   STAGE_PARTICIPANT_METADATA_CHANGED: "stageParticipantMetadataChanged",
   STAGE_STREAM_MUTE_CHANGED: "stageStreamMuteChanged",
+  STAGE_STREAM_LAYERS_CHANGED: "stageStreamLayersChanged",
+  STAGE_STREAM_LAYER_SELECTED: "stageStreamLayerSelected",
+  STAGE_STREAM_ADAPTION_CHANGED: "stageStreamAdaptionChanged",
   ERROR: "error",
 });
 
@@ -28,6 +31,11 @@ export const StageParticipantSubscribeState = Object.freeze({
 
 export const SubscribeType = Object.freeze({ NONE: "none", AUDIO_ONLY: "audio_only", AUDIO_VIDEO: "audio_video" });
 
+export const InitialLayerPreference = Object.freeze({ LOWEST_QUALITY: "LOWEST_QUALITY", HIGHEST_QUALITY: "HIGHEST_QUALITY" });
+
+/** Why a layer comes: it was chosen, or the one that was asked for is not sent at present. */
+export const StageStreamLayerSelectedReason = Object.freeze({ SELECTED: "SELECTED", UNAVAILABLE: "UNAVAILABLE" });
+
 export const StageLeftReason = Object.freeze({
   USER_INITIATED: "user-initiated", TOKEN_REUSED: "token-reused", STAGE_DELETED: "stage-deleted",
   PARTICIPANT_DISCONNECTED: "participant-disconnected", FAILED_EXCHANGE: "failed-exchange", UNKNOWN: "unknown",
@@ -43,12 +51,16 @@ export const StageErrorCategory = Object.freeze({
   JOIN_ERROR: "JOIN_ERROR", PUBLISH_ERROR: "PUBLISH_ERROR", SUBSCRIBE_ERROR: "SUBSCRIBE_ERROR",
 });
 
-/** What went wrong, in the words of the model. `code` is one of StageErrorCode. */
+/**
+ * What went wrong, in the words of the model. `code` is one of StageErrorCode;
+ * `participantId` says with whom, if it is about somebody else's media.
+ */
 export class StageError extends Error {
-  constructor(name, category, message) {
+  constructor(name, category, message, participantId = "") {
     super(message || name);
     this.name = "StageError";
     this.code = StageErrorCode[name] ?? StageErrorCode.FAILED;
     this.category = category;
+    this.participantId = participantId;
   }
 }

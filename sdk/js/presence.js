@@ -16,7 +16,7 @@ const refusals = {
  * Presence is the WebSocket on which the server tells who is on the stage. A
  * lost one is opened again, by itself, for as long as it takes.
  *
- * `on` has state(payload), lost(), left(reason) and refused(error).
+ * `on` has state(payload), lost(error, if the server said one), left(reason) and refused(error).
  */
 export class Presence {
   #url; #token; #on; #socket; #timer; #heard; #resume; #told; #error; #exchanges = new Map(); // id -> { resolve, reject, token }
@@ -71,10 +71,11 @@ export class Presence {
     return true;
   }
 
-  /** Says goodbye: everything of this participant ends at the server. */
+  /** Says goodbye: everything of this participant ends at the server. False if there is no connection to say it on. */
   leave() {
-    this.#send("LEAVE");
+    const said = this.#send("LEAVE");
     this.#end();
+    return said;
   }
 
   #send(type, payload, id) {
@@ -119,7 +120,7 @@ export class Presence {
       this.#end();
       this.#on.left(goodbyes[code]);
     } else {
-      this.#on.lost();
+      this.#on.lost(this.#error && new StageError(this.#error.code, "JOIN_ERROR", this.#error.message));
       this.#timer = setTimeout(() => this.open(), this.#pauses.take(code === 4503 ? 5000 : 0));
     }
   }

@@ -5,25 +5,34 @@ import { send } from "./streams.js";
 /**
  * Publication sends the local streams.
  *
- * `on` has state(state) and error(error).
+ * `on` has state(state), and error(error, over) with whether it has ended by that.
  */
 export class Publication {
-  #leg; #on; #streams;
+  #leg; #on; #streams; #state;
 
   constructor(claims, token, streams, on) {
     this.#on = on;
     this.#streams = streams;
-    on.state(State.ATTEMPTING_PUBLISH);
+    this.#become(State.ATTEMPTING_PUBLISH);
     this.#leg = new Leg({
       url: () => `${claims.whip_url}/publish/${claims.jti}`, token, category: "PUBLISH_ERROR",
       build: (pc) => send(pc, this.#streams),
-      up: () => on.state(State.PUBLISHED),
-      down: () => on.state(State.ATTEMPTING_PUBLISH),
-      refused: (error) => {
-        on.state(State.ERRORED);
-        on.error(error);
-      },
+      up: () => this.#become(State.PUBLISHED),
+      down: () => this.#become(State.ATTEMPTING_PUBLISH),
+      trouble: (error) => this.#fail(error, false),
+      refused: (error) => this.#fail(error, true),
     });
+  }
+
+  #become(state) {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#on.state(state);
+  }
+
+  #fail(error, over) {
+    this.#become(State.ERRORED);
+    this.#on.error(error, over);
   }
 
   get streams() { return this.#streams; }
@@ -44,8 +53,9 @@ export class Publication {
     return true;
   }
 
-  end(quietly) {
+  /** Ends it; `refused` leaves the state at that. */
+  end(quietly, refused = false) {
     this.#leg.end(quietly);
-    this.#on.state(State.NOT_PUBLISHED);
+    if (!refused) this.#become(State.NOT_PUBLISHED);
   }
 }

@@ -10,6 +10,9 @@ export declare const StageEvents: {
   readonly STAGE_PARTICIPANT_STREAMS_REMOVED: "stageParticipantStreamsRemoved";
   readonly STAGE_PARTICIPANT_METADATA_CHANGED: "stageParticipantMetadataChanged";
   readonly STAGE_STREAM_MUTE_CHANGED: "stageStreamMuteChanged";
+  readonly STAGE_STREAM_LAYERS_CHANGED: "stageStreamLayersChanged";
+  readonly STAGE_STREAM_LAYER_SELECTED: "stageStreamLayerSelected";
+  readonly STAGE_STREAM_ADAPTION_CHANGED: "stageStreamAdaptionChanged";
   readonly ERROR: "error";
 };
 export declare const StageConnectionState: {
@@ -29,6 +32,11 @@ export declare const StageParticipantSubscribeState: {
 export type StageParticipantSubscribeState = (typeof StageParticipantSubscribeState)[keyof typeof StageParticipantSubscribeState];
 export declare const SubscribeType: { readonly NONE: "none"; readonly AUDIO_ONLY: "audio_only"; readonly AUDIO_VIDEO: "audio_video" };
 export type SubscribeType = (typeof SubscribeType)[keyof typeof SubscribeType];
+export declare const InitialLayerPreference: { readonly LOWEST_QUALITY: "LOWEST_QUALITY"; readonly HIGHEST_QUALITY: "HIGHEST_QUALITY" };
+export type InitialLayerPreference = (typeof InitialLayerPreference)[keyof typeof InitialLayerPreference];
+/** Why a layer comes: it was chosen, or the one that was asked for is not sent at present. */
+export declare const StageStreamLayerSelectedReason: { readonly SELECTED: "SELECTED"; readonly UNAVAILABLE: "UNAVAILABLE" };
+export type StageStreamLayerSelectedReason = (typeof StageStreamLayerSelectedReason)[keyof typeof StageStreamLayerSelectedReason];
 export declare const StageLeftReason: {
   readonly USER_INITIATED: "user-initiated"; readonly TOKEN_REUSED: "token-reused"; readonly STAGE_DELETED: "stage-deleted";
   readonly PARTICIPANT_DISCONNECTED: "participant-disconnected"; readonly FAILED_EXCHANGE: "failed-exchange"; readonly UNKNOWN: "unknown";
@@ -39,12 +47,18 @@ export declare const StageErrorCode: {
   readonly STAGE_AT_CAPACITY: 6; readonly CODEC_MISMATCH: 7; readonly TOKEN_NOT_ALLOWED: 8; readonly STAGE_DELETED: 9;
   readonly PARTICIPANT_DISCONNECTED: 10; readonly TOKEN_EXCHANGE_REQUEST_INVALID: 11; readonly TOKEN_EXCHANGE_FAILED: 12;
 };
+export type StageErrorCode = (typeof StageErrorCode)[keyof typeof StageErrorCode];
 export declare const StageErrorCategory: {
   readonly JOIN_ERROR: "JOIN_ERROR"; readonly PUBLISH_ERROR: "PUBLISH_ERROR"; readonly SUBSCRIBE_ERROR: "SUBSCRIBE_ERROR";
 };
+export type StageErrorCategory = (typeof StageErrorCategory)[keyof typeof StageErrorCategory];
 export declare class StageError extends Error {
-  readonly code: number;
-  readonly category: keyof typeof StageErrorCategory;
+  constructor(name: string, category: StageErrorCategory, message?: string, participantId?: string);
+  readonly name: "StageError";
+  readonly code: StageErrorCode;
+  readonly category: StageErrorCategory;
+  /** With whom, if it is about somebody else's media; otherwise empty. */
+  readonly participantId: string;
 }
 
 export interface StageParticipantInfo {
@@ -56,14 +70,17 @@ export interface StageParticipantInfo {
   readonly isPublishing: boolean;
   readonly audioMuted: boolean;
   readonly videoStopped: boolean;
+  /** RFC 3339. */
   readonly joinedAt: string;
+  /** Grows with each beginning of a publication. */
+  readonly publishEpoch: number;
   /** The application's own notes. */
   userInfo: Record<string, unknown>;
 }
 
 export interface LocalStreamOptions {
   /** Send a picture in up to three sizes; each viewer gets one. */
-  simulcast?: boolean;
+  simulcast?: boolean | { enabled: boolean };
   /** Bits per second. */
   maxBitrate?: number;
 }
@@ -74,16 +91,20 @@ export declare class LocalStageStream {
   readonly id: string;
   readonly streamType: "audio" | "video";
   readonly isMuted: boolean;
+  /** Sends silence or a black picture and tells the others. */
   setMuted(muted: boolean): void;
+  /** Has `tell` called whenever the mute state changes; gives a function that ends it. */
+  watch(tell: (stream: LocalStageStream) => void): () => void;
 }
 export declare class StageStream {
+  private constructor();
   readonly mediaStreamTrack: MediaStreamTrack;
   readonly id: string;
   readonly streamType: "audio" | "video";
   readonly isMuted: boolean;
 }
 
-export type LayerLabel = "hi" | "mid" | "low";
+export type LayerLabel = "hi" | "mid" | "low" | (string & {});
 export interface StageStrategy {
   /** Asked while connected, for oneself, if the token may publish. */
   shouldPublishParticipant(local: StageParticipantInfo): boolean;
@@ -91,9 +112,9 @@ export interface StageStrategy {
   stageStreamsToPublish(): LocalStageStream[];
   /** Asked for everybody else who publishes. */
   shouldSubscribeToParticipant(participant: StageParticipantInfo): SubscribeType;
-  subscribeConfiguration?(participant: StageParticipantInfo): { simulcast?: { initialLayerPreference?: string } } | undefined;
-  /** A layer, or null to have the server adapt. */
-  preferredLayerForStream?(participant: StageParticipantInfo): LayerLabel | { label: LayerLabel } | null | undefined;
+  subscribeConfiguration?(participant: StageParticipantInfo): { simulcast?: { initialLayerPreference?: InitialLayerPreference } } | undefined;
+  /** A layer, or null to have the server adapt. `stream` is the picture, once there is one. */
+  preferredLayerForStream?(participant: StageParticipantInfo, stream?: StageStream): LayerLabel | { label: LayerLabel } | null | undefined;
 }
 
 export interface Quality {
@@ -106,11 +127,27 @@ export interface Quality {
   readonly level: "good" | "fair" | "poor";
 }
 
+export interface StageStreamLayer {
+  readonly label: LayerLabel;
+  /** 0 while not known, and so height. */
+  readonly width: number;
+  readonly height: number;
+  readonly bitrate: number; // bit/s
+  readonly fps: number;
+  /** It is sent at present. */
+  readonly active: boolean;
+}
+
 export interface Layers {
-  readonly layers: readonly { label: LayerLabel; width: number; height: number; active: boolean }[];
+  /** From the highest to the lowest; none without simulcast. */
+  readonly layers: readonly StageStreamLayer[];
   readonly selected: LayerLabel | "";
+  /** The choice is the server's. */
   readonly auto: boolean;
+  /** Video is wanted. */
   readonly video: boolean;
+  /** It is wanted, but the connection has no room for it at present. */
+  readonly paused: boolean;
 }
 
 export interface StageEventMap {
@@ -124,6 +161,9 @@ export interface StageEventMap {
   stageParticipantStreamsRemoved: (participant: StageParticipantInfo, streams: (StageStream | LocalStageStream)[]) => void;
   stageParticipantMetadataChanged: (participant: StageParticipantInfo) => void;
   stageStreamMuteChanged: (participant: StageParticipantInfo, stream: StageStream | LocalStageStream) => void;
+  stageStreamLayersChanged: (participant: StageParticipantInfo, stream: StageStream, layers: readonly StageStreamLayer[]) => void;
+  stageStreamLayerSelected: (participant: StageParticipantInfo, stream: StageStream, layer: StageStreamLayer | undefined, reason: StageStreamLayerSelectedReason) => void;
+  stageStreamAdaptionChanged: (participant: StageParticipantInfo, stream: StageStream, isAdapting: boolean) => void;
   error: (error: StageError) => void;
 }
 

@@ -13,6 +13,7 @@ import { readToken } from "./token.js";
 export * from "./names.js";
 export { LocalStageStream, StageStream } from "./streams.js";
 
+const layerEvents = [Events.STAGE_STREAM_LAYERS_CHANGED, Events.STAGE_STREAM_LAYER_SELECTED, Events.STAGE_STREAM_ADAPTION_CHANGED];
 const patience = 30_000; // ms of reconnecting before it is called an error
 const firstState = 12_000; // ms that joining may take
 
@@ -28,7 +29,7 @@ export class Stage {
   #givenUp = new Map(); // id of whom one was refused -> publishEpoch
   #publishRefused = false;
   #listeners = new Map();
-  #goodbye = () => this.leave();
+  #goodbye = () => this.#go(false);
 
   /** `options.viewers` has those who only watch told as joined, too. */
   constructor(token, strategy, options = {}) {
@@ -45,6 +46,7 @@ export class Stage {
   on(event, listener) {
     if (!this.#listeners.has(event)) this.#listeners.set(event, new Set());
     this.#listeners.get(event).add(listener);
+    if (layerEvents.includes(event)) for (const subscription of this.#subscriptions.values()) subscription.watch();
     return this;
   }
 
@@ -68,14 +70,16 @@ export class Stage {
     return new Promise((resolve, reject) => {
       const settle = (act) => (value) => { clearTimeout(timeout); act(value); };
       const done = settle(resolve), failed = settle(reject);
+      let trouble = new StageError("TIMEOUT", "JOIN_ERROR", "The server did not answer");
       const timeout = setTimeout(() => {
-        this.#depart(true);
+        this.#presence?.leave();
+        this.#depart(false);
         this.#become(Connection.DISCONNECTED);
-        reject(new StageError("TIMEOUT", "JOIN_ERROR", "The server did not answer"));
+        reject(trouble);
       }, firstState);
       this.#presence = new Presence(`${this.#claims.events_url}/${this.#claims.topic}`, this.#token, {
         state: (payload) => { this.#hear(payload); done(); },
-        lost: () => this.#lost(),
+        lost: (error) => { trouble = error ?? trouble; this.#lost(); },
         left: (reason) => {
           this.#leave(reason);
           failed(new StageError("FAILED", "JOIN_ERROR", `The server said goodbye: ${reason}`));
@@ -88,11 +92,7 @@ export class Stage {
   }
 
   /** Leaves for good. */
-  leave() {
-    if (!this.#presence) return;
-    this.#depart(true);
-    this.#leave(StageLeftReason.USER_INITIATED);
-  }
+  leave() { this.#go(true); }
 
   replaceStrategy(strategy) {
     this.#strategy = strategy;
@@ -110,13 +110,13 @@ export class Stage {
 
   /**
    * How well somebody's media get through, or one's own: bitrate, loss, rtt,
-   * width, height, fps since the last call, and a level. Null without media.
+   * width, height, fps since the last call, and a level. Null without a connection.
    */
   async quality(id) {
     return (id === this.id ? this.#publication : this.#subscriptions.get(id))?.quality() ?? null;
   }
 
-  /** The simulcast layers of somebody: `{ layers, selected, auto, video }`; null without a subscription. */
+  /** The simulcast layers of somebody: `{ layers, selected, auto, video, paused }`; null without a subscription. */
   async layers(id) { return this.#subscriptions.get(id)?.layers() ?? null; }
 
   /**
@@ -155,27 +155,31 @@ export class Stage {
   }
 
   #refused(error) {
-    this.#depart(false);
+    this.#depart(true);
     this.#become(Connection.ERRORED);
     this.#emit(Events.ERROR, error);
   }
 
-  #leave(reason) {
-    this.#depart(false);
+  // go leaves; if the server is trusted to have heard the goodbye, everything is over with that.
+  #go(trusting) {
+    const heard = this.#presence?.leave();
+    if (heard !== undefined) this.#leave(StageLeftReason.USER_INITIATED, trusting && heard);
+  }
+
+  #leave(reason, known = true) {
+    this.#depart(known);
     this.#become(Connection.DISCONNECTED);
     this.#emit(Events.STAGE_LEFT, reason);
   }
 
-  // depart ends everything; loudly when the server does not know yet.
-  #depart(loudly) {
+  // depart ends everything; quietly when the server knows.
+  #depart(quietly) {
     clearTimeout(this.#impatience);
     this.#impatience = undefined;
     removeEventListener("pagehide", this.#goodbye);
-    const presence = this.#presence;
     this.#presence = undefined;
-    for (const id of [...this.#subscriptions.keys()]) this.#unsubscribe(id, !loudly);
-    this.#unpublish(!loudly);
-    if (loudly) presence?.leave();
+    for (const id of [...this.#subscriptions.keys()]) this.#unsubscribe(id, quietly);
+    this.#unpublish(quietly);
     for (const info of [...this.#people.values()]) this.#forget(info);
     this.#number = -1;
   }
@@ -257,9 +261,11 @@ export class Stage {
       this.#publication?.end(false);
       this.#publication = new Publication(this.#claims, () => this.#token, streams, {
         state: (state) => this.#emit(Events.STAGE_PARTICIPANT_PUBLISH_STATE_CHANGED, local, state),
-        error: (error) => {
-          this.#publishRefused = true; // until the strategy is refreshed
-          this.#unpublish(true);
+        error: (error, over) => {
+          if (over) {
+            this.#publishRefused = true; // until the strategy is refreshed
+            this.#unpublish(true, true);
+          }
           this.#emit(Events.ERROR, error);
         },
       });
@@ -284,13 +290,13 @@ export class Stage {
     if (come.length) this.#emit(Events.STAGE_PARTICIPANT_STREAMS_ADDED, local, come);
   }
 
-  #unpublish(quietly) {
+  #unpublish(quietly, refused = false) {
     const publication = this.#publication;
     if (!publication) return;
     this.#publication = undefined;
     for (const end of this.#unwatch) end();
     this.#unwatch = [];
-    publication.end(quietly);
+    publication.end(quietly, refused);
     const local = this.#people.get(this.id);
     if (local) this.#emit(Events.STAGE_PARTICIPANT_STREAMS_REMOVED, local, publication.streams);
   }
@@ -313,21 +319,29 @@ export class Stage {
     const type = this.#strategy.shouldSubscribeToParticipant(info) ?? SubscribeType.NONE;
     if (type === SubscribeType.NONE) return null;
     const preference = this.#strategy.subscribeConfiguration?.(info)?.simulcast?.initialLayerPreference;
-    const layer = type === SubscribeType.AUDIO_VIDEO ? this.#strategy.preferredLayerForStream?.(info) : null;
+    const stream = this.#subscriptions.get(info.id)?.streams.find((s) => s.streamType === "video");
+    const layer = type === SubscribeType.AUDIO_VIDEO ? this.#strategy.preferredLayerForStream?.(info, stream) : null;
     return { type, layer: layer?.label ?? layer ?? null, initial: /highest/i.test(preference ?? "") ? "highest" : "lowest" };
   }
 
   #follow(info, wish) {
-    this.#subscriptions.set(info.id, new Subscription(this.#claims, () => this.#token, info, wish, {
+    const subscription = new Subscription(this.#claims, () => this.#token, info, wish, {
       state: (state) => this.#emit(Events.STAGE_PARTICIPANT_SUBSCRIBE_STATE_CHANGED, info, state),
       added: (streams) => this.#emit(Events.STAGE_PARTICIPANT_STREAMS_ADDED, info, streams),
       removed: (streams) => this.#emit(Events.STAGE_PARTICIPANT_STREAMS_REMOVED, info, streams),
-      error: (error) => {
-        this.#subscriptions.delete(info.id);
-        this.#givenUp.set(info.id, info.publishEpoch); // not again before it publishes anew
+      layers: (stream, layers) => this.#emit(Events.STAGE_STREAM_LAYERS_CHANGED, info, stream, layers),
+      selected: (stream, layer, reason) => this.#emit(Events.STAGE_STREAM_LAYER_SELECTED, info, stream, layer, reason),
+      adaption: (stream, auto) => this.#emit(Events.STAGE_STREAM_ADAPTION_CHANGED, info, stream, auto),
+      error: (error, over) => {
+        if (over) {
+          this.#subscriptions.delete(info.id);
+          this.#givenUp.set(info.id, info.publishEpoch); // not again before it publishes anew
+        }
         this.#emit(Events.ERROR, error);
       },
-    }));
+    });
+    this.#subscriptions.set(info.id, subscription);
+    if (layerEvents.some((event) => this.#listeners.get(event)?.size)) subscription.watch();
   }
 
   #unsubscribe(id, quietly) {

@@ -1,9 +1,10 @@
 // What is sent and what is received, as the application sees it.
 
-const layers = [
-  { rid: "hi", scaleResolutionDownBy: 1, maxBitrate: 1_700_000, maxFramerate: 30 },
-  { rid: "mid", scaleResolutionDownBy: 2, maxBitrate: 700_000, maxFramerate: 20 },
-  { rid: "low", scaleResolutionDownBy: 4, maxBitrate: 200_000, maxFramerate: 15 },
+// The layers below the best one, by the length of their shorter side.
+const best = { rid: "hi", scaleResolutionDownBy: 1, maxBitrate: 1_700_000, maxFramerate: 30 };
+const smaller = [
+  { side: 180, rid: "low", maxBitrate: 200_000, maxFramerate: 15 },
+  { side: 360, rid: "mid", maxBitrate: 700_000, maxFramerate: 20 },
 ];
 
 /** A track that can be published. */
@@ -64,10 +65,12 @@ export function send(pc, streams) {
 /** The layers a stream is sent in: one, or as many as differ for its size. */
 export function encodings({ streamType, mediaStreamTrack, options: { simulcast, maxBitrate } }) {
   if (streamType === "audio") return [{ maxBitrate: maxBitrate ?? 64_000 }];
-  const height = mediaStreamTrack.getSettings().height ?? 720;
-  if (!simulcast || (maxBitrate ?? Infinity) < 900_000 || height <= 270) return [{ maxBitrate: maxBitrate ?? 2_500_000 }];
-  const few = height < 720 ? layers.filter((l) => l.rid !== "mid") : layers;
-  return few.map((l) => ({ ...l, maxBitrate: Math.min(l.maxBitrate, maxBitrate ?? Infinity) })).reverse();
+  const { width = Infinity, height = 720 } = mediaStreamTrack.getSettings(), size = Math.min(width, height);
+  const wanted = simulcast?.enabled ?? simulcast; // Amazon's SDK has an object here
+  if (!wanted || (maxBitrate ?? Infinity) < 900_000 || size <= 270) return [{ maxBitrate: maxBitrate ?? 2_500_000 }];
+  const fitting = smaller.filter(({ side }) => 2 * side <= size && (side === 180 || size >= 720));
+  return [...fitting.map(({ side, ...l }) => ({ ...l, scaleResolutionDownBy: size / side })), best]
+    .map((l) => ({ ...l, maxBitrate: Math.min(l.maxBitrate, maxBitrate ?? Infinity) }));
 }
 
 // prefer puts H.264 first: what the service records, and what most devices do in hardware.

@@ -1,38 +1,32 @@
+import { LayerWatch } from "./layers.js";
 import { Leg } from "./leg.js";
-import { StageParticipantSubscribeState as State, SubscribeType } from "./names.js";
+import { StageErrorCode, StageParticipantSubscribeState as State, SubscribeType } from "./names.js";
 import { StageStream } from "./streams.js";
 
 /**
  * Subscription receives what one participant publishes, as its wish says: `type`
  * (a SubscribeType), `layer` (a label, or null to adapt) and `initial`.
  *
- * `on` has state(state), added(streams), removed(streams) and error(error).
+ * `on` has state(state), added(streams), removed(streams), and error(error, over) with whether it has ended by
+ * that; layers(stream, layers), selected(stream, layer, reason) and adaption(stream, auto) if watch is called.
  */
 export class Subscription {
-  #leg; #on; #wish; #streams = []; #shown = []; #up = false;
+  #claims; #token; #participant; #leg; #on; #wish; #watch;
+  #kinds = ["audio", "video"]; // both, whatever is wanted now: so it may be otherwise later
+  #streams = []; #shown = []; #up = false; #watched = false; #state;
 
   constructor(claims, token, participant, wish, on) {
+    this.#claims = claims;
+    this.#token = token;
+    this.#participant = participant;
     this.#wish = wish;
     this.#on = on;
-    on.state(State.ATTEMPTING_SUBSCRIBE);
-    this.#leg = new Leg({
-      url: () => address(claims, participant, this.#wish), token, category: "SUBSCRIBE_ERROR",
-      build: (pc) => { // both kinds, whatever is wanted now: so it may be otherwise later
-        this.#streams = [];
-        for (const kind of ["audio", "video"]) pc.addTransceiver(kind, { direction: "recvonly" });
-      },
-      track: ({ track }) => {
-        const muted = track.kind === "audio" ? participant.audioMuted : participant.videoStopped;
-        this.#streams.push(new StageStream(track, muted));
-      },
-      outdated: () => this.#choose(),
-      up: () => this.#show(),
-      down: () => this.#hide(State.ATTEMPTING_SUBSCRIBE),
-      refused: (error) => {
-        this.#hide(State.ERRORED);
-        on.error(error);
-      },
+    this.#watch = new LayerWatch(() => this.layers(), () => this.#wish.layer, {
+      changed: (layers) => this.#tell("layers", layers),
+      selected: (layer, reason) => this.#tell("selected", layer, reason),
+      adaption: (auto) => this.#tell("adaption", auto),
     });
+    this.#connect();
   }
 
   get streams() { return this.#shown; }
@@ -47,15 +41,67 @@ export class Subscription {
     if (this.#up) this.#rearrange();
   }
 
+  /** Tells of layers from now on. */
+  watch() {
+    this.#watched = true;
+    if (this.#up) this.#watch.start();
+  }
+
   end(quietly) {
     this.#leg.end(quietly);
     this.#hide(State.NOT_SUBSCRIBED);
   }
 
+  #connect() {
+    this.#become(State.ATTEMPTING_SUBSCRIBE);
+    this.#leg = new Leg({
+      url: () => address(this.#claims, this.#participant, this.#wish), token: this.#token,
+      category: "SUBSCRIBE_ERROR", participantId: this.#participant.id,
+      build: (pc) => {
+        this.#streams = [];
+        for (const kind of this.#kinds) pc.addTransceiver(kind, { direction: "recvonly" });
+      },
+      track: ({ track }) => {
+        const muted = track.kind === "audio" ? this.#participant.audioMuted : this.#participant.videoStopped;
+        this.#streams.push(new StageStream(track, muted));
+      },
+      outdated: () => this.#choose(),
+      up: () => this.#show(),
+      down: () => this.#hide(State.ATTEMPTING_SUBSCRIBE),
+      trouble: (error) => {
+        this.#become(State.ERRORED);
+        this.#on.error(error, false);
+      },
+      refused: (error) => this.#refused(error),
+    });
+  }
+
+  // refused ends it, but for a picture that cannot be played: then sound is better than nothing.
+  #refused(error) {
+    const deaf = error.code !== StageErrorCode.CODEC_MISMATCH || !this.#kinds.includes("video");
+    if (deaf) this.#hide(State.ERRORED);
+    this.#on.error(error, deaf);
+    if (deaf) return;
+    this.#kinds = ["audio"];
+    this.#connect();
+  }
+
   #choose() {
     const { type, layer } = this.#wish, video = type === SubscribeType.AUDIO_VIDEO;
-    this.#leg.choose({ video });
-    if (video) this.#leg.choose({ layer: layer ?? "auto" }); // apart: a layer that does not exist is no reason for silence
+    let done = this.#leg.choose({ video });
+    if (video) done = this.#leg.choose({ layer: layer ?? "auto" }); // apart: a layer that does not exist is no reason for silence
+    done.then(() => this.#watch.look());
+  }
+
+  #become(state) {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#on.state(state);
+  }
+
+  #tell(what, ...about) {
+    const stream = this.#shown.find((s) => s.streamType === "video");
+    if (stream) this.#on[what](stream, ...about);
   }
 
   #wanted() {
@@ -65,8 +111,9 @@ export class Subscription {
   #show() {
     if (this.#up) return; // ICE was restarted: nothing is new
     this.#up = true;
-    this.#on.state(State.SUBSCRIBED);
+    this.#become(State.SUBSCRIBED);
     this.#rearrange();
+    if (this.#watched) this.#watch.start();
   }
 
   #rearrange() {
@@ -80,8 +127,9 @@ export class Subscription {
     const gone = this.#shown;
     this.#shown = [];
     this.#up = false;
+    this.#watch.stop();
     if (gone.length) this.#on.removed(gone);
-    this.#on.state(state);
+    this.#become(state);
   }
 }
 

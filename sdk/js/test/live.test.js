@@ -14,7 +14,7 @@ const jwt = (more) => `e30.${Buffer.from(JSON.stringify({ ...claims, ...more }))
 const layer = '</whip/sessions/1/layer>; rel="urn:callboard:whep:ext:layer"';
 const turn = '<turn:board:3478?transport=udp>; rel="ice-server"; username="u"; credential="p="; credential-type="password"';
 
-let socket, calls, connections, stage;
+let socket, calls, connections, stage, answers;
 
 class Socket {
   static OPEN = 1;
@@ -31,11 +31,11 @@ class Connection {
   log = [];
   constructor(configuration) { this.configuration = configuration; connections.push(this); }
   addTransceiver(kind) { this.log.push(kind); }
-  async createOffer() { return { type: "offer", sdp: "offer" }; }
+  async createOffer() { return { type: "offer", sdp: this.log.join() }; }
   setConfiguration(configuration) { this.configuration = configuration; this.log.push("configured"); }
   async setLocalDescription() { this.log.push("local"); }
   async setRemoteDescription() {
-    for (const kind of ["audio", "video"]) this.ontrack({ track: { kind, id: kind } });
+    for (const kind of this.log.filter((l) => /audio|video/.test(l))) this.ontrack({ track: { kind, id: kind } });
     this.connectionState = "connected";
     this.onconnectionstatechange();
   }
@@ -46,12 +46,15 @@ class Connection {
 beforeEach(() => {
   calls = [];
   connections = [];
+  answers = { layers: { layers: [{ label: "hi", width: 1280, height: 720, bitsPerSecond: 900_000, fps: 30, active: true }], selected: "hi", auto: true, video: true, paused: false } };
   Object.assign(globalThis, {
     WebSocket: Socket, RTCPeerConnection: Connection, addEventListener() {}, removeEventListener() {},
     async fetch(url, { method = "GET", body, headers }) {
       calls.push({ method, url: String(url), body, token: headers.Authorization.slice("Bearer ".length) });
+      const refused = method === "POST" && answers.refusal?.(body);
+      if (refused) return { ok: false, headers: { get: () => null }, ...refused };
       const made = { Location: "/whip/sessions/1", Link: `${layer}, ${turn}` };
-      return { ok: true, status: 201, url: "http://board/whip/x", headers: { get: (name) => made[name] ?? null }, text: async () => "answer", json: async () => ({}) };
+      return { ok: true, status: 201, url: "http://board/whip/x", headers: { get: (name) => made[name] ?? null }, text: async () => "answer", json: async () => answers.layers };
     },
   });
 });
@@ -69,11 +72,12 @@ async function joined(strategy) {
   const events = [];
   stage.on(StageEvents.STAGE_PARTICIPANT_STREAMS_ADDED, (_, streams) => events.push(`+${streams.map((s) => s.streamType)}`));
   stage.on(StageEvents.STAGE_PARTICIPANT_STREAMS_REMOVED, (_, streams) => events.push(`-${streams.map((s) => s.streamType)}`));
+  stage.on(StageEvents.ERROR, ({ code, category, participantId, message }) => events.push([code, category, participantId, message]));
   const join = stage.join();
   await settled();
   state();
   await join;
-  await settled();
+  for (let i = 0; i < 5; i++) await settled();
   return [stage, events];
 }
 
@@ -153,4 +157,58 @@ test("a token that the server refuses ends the connection, one of another stage 
   await assert.rejects(exchange, { code: StageErrorCode.TOKEN_EXCHANGE_FAILED, message: "It has expired" });
   socket.tell("LEFT", { reason: "failed-exchange" });
   assert.equal(reason, "failed-exchange");
+});
+
+const everything = { shouldSubscribeToParticipant: () => SubscribeType.AUDIO_VIDEO };
+
+test("who listens to layers is told of them, and nobody else has the server asked", async () => {
+  await joined(everything);
+  assert.equal(calls.filter(({ method }) => method === "GET").length, 0);
+  const told = [];
+  stage.on(StageEvents.STAGE_STREAM_LAYERS_CHANGED, ({ id }, { streamType }, layers) => told.push([id, streamType, layers[0].bitrate]));
+  stage.on(StageEvents.STAGE_STREAM_LAYER_SELECTED, (_, stream, layer, reason) => told.push([layer.label, reason]));
+  await settled();
+  assert.deepEqual(told, [["ada", "video", 900_000], ["hi", "SELECTED"]]);
+});
+
+test("the strategy is asked for a layer with the picture that it is about", async () => {
+  const asked = [];
+  await joined({ ...everything, preferredLayerForStream: (info, stream) => { asked.push([info.id, stream?.streamType]); } });
+  stage.refreshStrategy();
+  assert.deepEqual(asked, [["ada", undefined], ["ada", "video"]]);
+});
+
+test("a picture that cannot be played is said so, and sound comes alone", async () => {
+  answers.refusal = (offer) => offer.includes("video") && { status: 422, text: async () => '{"detail":"It is sent as H264"}' };
+  const [, events] = await joined(everything);
+  assert.deepEqual(events, [[StageErrorCode.CODEC_MISMATCH, "SUBSCRIBE_ERROR", "ada", "It is sent as H264"], "+audio"]);
+  assert.deepEqual(connections.map(({ log }) => log[0] + log[1]), ["audiovideo", "audioconfigured"]);
+});
+
+test("a full stage is said so once, and tried again", async () => {
+  let times = 0;
+  answers.refusal = () => ++times <= 2 && { status: 503, text: async () => '{"code":"STAGE_AT_CAPACITY","detail":"It is full"}' };
+  const [, events] = await joined(everything);
+  assert.deepEqual(events, [[StageErrorCode.STAGE_AT_CAPACITY, "SUBSCRIBE_ERROR", "ada", "It is full"]]);
+  await new Promise((resolve) => {
+    stage.on(StageEvents.STAGE_PARTICIPANT_SUBSCRIBE_STATE_CHANGED, (_, now) => now === "subscribed" && resolve());
+  });
+  await settled();
+  assert.deepEqual(events.slice(1), ["+audio,video"]);
+});
+
+test("who leaves says so once: what the server ends by itself is not deleted as well", async () => {
+  await joined(everything);
+  stage.leave();
+  await settled();
+  assert.equal(socket.sent.at(-1).type, "LEAVE");
+  assert.deepEqual(calls.filter(({ method }) => method === "DELETE"), []);
+});
+
+test("who leaves without a connection to say so on deletes what there is", async () => {
+  await joined(everything);
+  socket.readyState = 3;
+  stage.leave();
+  await settled();
+  assert.equal(calls.at(-1).method, "DELETE");
 });

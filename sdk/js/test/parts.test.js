@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { LayerWatch, readLayers } from "../layers.js";
 import { fragment, renewed } from "../leg.js";
 import { StageError, StageErrorCode } from "../names.js";
 import { Pauses } from "../pauses.js";
@@ -62,7 +63,7 @@ test("quality is what has changed since the last look", () => {
   assert.equal(quality(report(3000, 0, 0, 0), numbers)[1].level, "poor", "nothing arrives");
 });
 
-const camera = (height) => ({ kind: "video", id: "v", enabled: true, getSettings: () => ({ height }) });
+const camera = (height, width) => ({ kind: "video", id: "v", enabled: true, getSettings: () => ({ height, width }) });
 
 test("as many layers are sent as the size of the picture has room for", () => {
   const rids = (height, options) => encodings(new LocalStageStream(camera(height), options)).map((e) => e.rid);
@@ -71,6 +72,51 @@ test("as many layers are sent as the size of the picture has room for", () => {
   assert.deepEqual(rids(270, { simulcast: true }), [undefined]);
   assert.deepEqual(rids(720, { simulcast: true, maxBitrate: 899_999 }), [undefined]);
   assert.deepEqual(rids(720, {}), [undefined]);
+  assert.deepEqual(rids(720, { simulcast: { enabled: true } }), ["low", "mid", "hi"]);
+  assert.deepEqual(rids(720, { simulcast: { enabled: false } }), [undefined]);
+});
+
+test("smaller layers have 360 and 180 lines, whatever the camera has, upright as well", () => {
+  const lines = (...size) => encodings(new LocalStageStream(camera(...size), { simulcast: true })).map((e) => Math.min(...size) / e.scaleResolutionDownBy);
+  assert.deepEqual(lines(720, 1280), [180, 360, 720]);
+  assert.deepEqual(lines(1280, 720), [180, 360, 720]);
+  assert.deepEqual(lines(1080, 1920), [180, 360, 1080]);
+  assert.deepEqual(lines(540, 960), [180, 540]);
+  assert.deepEqual(lines(360, 640), [180, 360]);
+});
+
+const layer = (label, more) => ({ label, width: 1280, height: 720, bitrate: 1000, fps: 30, active: true, ...more });
+
+test("of layers is told what has changed, and why", async () => {
+  const told = [];
+  let answer = { layers: [layer("hi"), layer("low")], selected: "low", auto: true }, wished = null;
+  const watch = new LayerWatch(async () => answer, () => wished, {
+    changed: (layers) => told.push(layers.map((l) => l.label + (l.active ? "" : " off")).join()),
+    selected: (l, reason) => told.push(`${l?.label} ${reason}`),
+    adaption: (auto) => told.push(auto),
+  });
+  const after = async (more) => {
+    answer = { ...answer, ...more };
+    told.length = 0;
+    await watch.look();
+    return told;
+  };
+  assert.deepEqual(await after(), [], "nobody watches yet");
+  watch.start();
+  await new Promise(setImmediate);
+  assert.deepEqual(told, ["hi,low", "low SELECTED"]);
+  assert.deepEqual(await after({ layers: [layer("hi", { bitrate: 1200 }), layer("low")] }), [], "a rate is no news");
+  wished = "hi";
+  assert.deepEqual(await after({ auto: false, selected: "hi" }), [false, "hi,low", "hi SELECTED"]);
+  assert.deepEqual(await after({ layers: [layer("hi", { active: false }), layer("low")], selected: "low" }), ["hi off,low", "low UNAVAILABLE"]);
+  assert.deepEqual(await after({ selected: "" }), ["hi off,low", "undefined UNAVAILABLE"]);
+  watch.stop();
+  assert.deepEqual(await after({ auto: true }), [], "nobody watches any more");
+});
+
+test("of what the server says of layers, that of the model is read", () => {
+  const answer = { layers: [{ ...layer("hi"), bitsPerSecond: 900_000, encodingId: "hi", framesPerSecond: 31, selected: true }], selected: "hi", auto: false, video: true, paused: false };
+  assert.deepEqual(readLayers(answer), { ...answer, layers: [layer("hi", { bitrate: 900_000 })] });
 });
 
 test("muting is heard of once, and does to the track what it says", () => {

@@ -1,0 +1,4 @@
+package whip
+
+// Show is what a GET on the choice of layers answers.
+var Show = show
