@@ -86,9 +86,9 @@ type (
 		Streams                       []mediaStream
 	}
 	mediaWay struct {
-		EstimatedBitrate, LackingBitrate int64
-		AimedLayer                       string
-		LayerChosen, VideoPaused         bool
+		EstimatedBitrate, LackingBitrate  int64
+		AimedLayer                        string
+		LayerChosen, VideoPaused, Limited bool
 	}
 	mediaStream struct {
 		MediaType, Codec, Layer, AwaitedLayer string
@@ -172,6 +172,8 @@ func (s *mediaStream) state(p *mediaParticipant, l *mediaLeg, now time.Time) str
 		return "publisher has stopped"
 	case own && (s.MediaType == "audio" && p.AudioMuted || s.MediaType == "video" && p.VideoStopped):
 		return "muted"
+	case l.Way != nil && s.MediaType == "video" && l.Way.VideoPaused && l.Way.Limited:
+		return "paused, over the quota"
 	case l.Way != nil && s.MediaType == "video" && l.Way.VideoPaused:
 		return "paused, bandwidth too low"
 	case s.WaitsForKeyFrame:
@@ -182,16 +184,19 @@ func (s *mediaStream) state(p *mediaParticipant, l *mediaLeg, now time.Time) str
 		return "silent for " + now.Sub(*s.LastPacketTime).Round(time.Second).String()
 	}
 	if l.Way != nil && s.MediaType == "video" && l.Way.LackingBitrate > 0 {
-		return "flows, bandwidth too low for " + l.Way.lacking()
+		return "flows, " + l.Way.lacking()
 	}
 	return "flows"
 }
 
 func (w *mediaWay) lacking() string {
-	if w.LayerChosen {
-		return "it"
+	switch {
+	case w.Limited:
+		return "quota too low for more"
+	case w.LayerChosen:
+		return "bandwidth too low for it"
 	}
-	return "more"
+	return "bandwidth too low for more"
 }
 
 func bitrate(n int64) string {

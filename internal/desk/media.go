@@ -54,11 +54,12 @@ type (
 
 	// way is what is known of the way to a subscriber.
 	way struct {
-		EstimatedBitrate int64  `json:"estimatedBitrate,omitempty" doc:"bits per second that the way is known to take; it may take more, which is found out when more is to be sent; absent while nothing is known, as of clients that report nothing"`
+		EstimatedBitrate int64  `json:"estimatedBitrate,omitempty" doc:"bits per second that the way is known to take, of all subscriptions of the participant together; it may take more, which is found out when more is to be sent; absent while nothing is known, as of clients that report nothing"`
 		AimedLayer       string `json:"aimedLayer,omitempty" doc:"the layer that is to be sent; absent without simulcast, and without video"`
 		LayerChosen      bool   `json:"layerChosen,omitempty" doc:"true if the subscriber has chosen it, so that it is sent whatever the bandwidth"`
 		VideoPaused      bool   `json:"videoPaused,omitempty" doc:"true while video waits because not even the lowest layer has room"`
-		LackingBitrate   int64  `json:"lackingBitrate,omitempty" doc:"bits per second of what had no room when it was tried last, with the audio: the next layer, or what was chosen"`
+		Limited          bool   `json:"limited,omitempty" doc:"true if it is the quota download-bitrate that has no room, and not the way"`
+		LackingBitrate   int64  `json:"lackingBitrate,omitempty" doc:"bits per second that all subscriptions of the participant together would take with what had no room when it was tried last: the next layer, or what was chosen"`
 	}
 
 	mediaStream struct {
@@ -142,7 +143,7 @@ func toMediaLeg(l *stage.MediaLeg) mediaLeg {
 	}
 	if l.Publisher != "" {
 		w := &l.Way
-		out.Way = &way{int64(w.Takes), w.Aim, w.Chosen, w.Paused, int64(w.Lacks)}
+		out.Way = &way{int64(w.Takes), w.Aim, w.Chosen, w.Paused, w.Limited, int64(w.Lacks)}
 	}
 	for i := range l.Streams {
 		out.Bitrate += int64(l.Streams[i].Bitrate)

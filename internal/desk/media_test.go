@@ -43,7 +43,7 @@ func TestMediaAreShownAsTheyWereMeasured(t *testing.T) {
 	if l := m.Participants[0].Subscriptions[0]; l.State != "UNKNOWN" || l.StartTime != nil || l.RTTMs != nil {
 		t.Errorf("%+v", l)
 	}
-	if w := m.Participants[0].Subscriptions[0].Way; w == nil || *w != (way{300_000, "low", true, true, 700_000}) {
+	if w := m.Participants[0].Subscriptions[0].Way; w == nil || *w != (way{300_000, "low", true, true, false, 700_000}) {
 		t.Errorf("%+v", w)
 	}
 	b := m.Participants[1]

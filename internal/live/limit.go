@@ -13,6 +13,7 @@ const (
 	publishBitrate    = "publish-bitrate"
 	publishResolution = "publish-resolution"
 	bFrames           = "b-frames"
+	downloadBitrate   = "download-bitrate"
 	mediaDuration     = "media-duration"
 )
 
@@ -33,6 +34,42 @@ func (m *Media) weigh(load sfu.Load) {
 		reordered = 1
 	}
 	p.measured(m, bFrames, reordered, ours.BFrames, aws.BFrames, stage.BFramePresent)
+}
+
+// received holds what all subscriptions of the participant take against the quota. The engine keeps it; when it has no room for
+// the video of one of them, that is an error of that subscription, which goes on with the audio.
+func (m *Media) received(t sfu.Taken) {
+	if m.ended {
+		return
+	}
+	p := m.owner
+	lasting := min(t.Bitrate, m.bitrate)
+	if m.bitrate = t.Bitrate; m == p.longest() {
+		p.hoard(lasting)
+	}
+	if t.Limited && !m.limited {
+		p.recordError(m.admission, stage.Fact{Name: stage.SubscribeError, Remote: m.target, Error: stage.BitrateExceeded})
+	}
+	m.limited = t.Limited
+}
+
+// longest is the oldest subscription, which speaks for all.
+func (p *participant) longest() (oldest *Media) {
+	for m := range p.media {
+		if m.target != "" && m.up && (oldest == nil || m.number < oldest.number) {
+			oldest = m
+		}
+	}
+	return oldest
+}
+
+// hoard tells when the participant receives more than the quota says, and when no longer.
+func (p *participant) hoard(bitrate int) {
+	d := p.measure(downloadBitrate, bitrate, p.floor.Quotas.DownloadBitrate)
+	if over := d.Refused() || d.Over(int64(p.floor.AWS.DownloadBitrate)); over != p.hoards {
+		p.hoards = over
+		p.tellDemand(d)
+	}
 }
 
 // lines is the short side of a picture, or what it would be at 16:9 if the long side is longer than that.

@@ -134,3 +134,50 @@ func TestVideoThatDoesNotComeCountsAsStoppedUntilItComes(t *testing.T) {
 	h.Await("what it said itself", is(true, false), nil)
 	seat.Leave()
 }
+
+// TestAParticipantReceivesNoMoreThanTheQuotaSays: the video of the second publisher has no room beside the first's.
+func TestAParticipantReceivesNoMoreThanTheQuotaSays(t *testing.T) {
+	t.Parallel()
+	var d told
+	h := open(t, livetest.Setting{Live: live.Options{Quotas: stage.Quotas{DownloadBitrate: 1000}, Demanded: d.add}})
+	arn := h.Stage()
+	host, viewer := h.Admit(arn), h.Admit(arn)
+	h.publish(host)
+	h.subscribe(viewer, host.ParticipantID)
+	of := " " + host.ParticipantID
+	h.await(viewer, "JOINED", "SUBSCRIBE_STARTED"+of, "SUBSCRIBE_ERROR"+of+" BITRATE_EXCEEDED")
+	h.Await("a demand", func() bool { return len(d.all()) > 0 }, nil)
+	if got := d.all()[0]; got.Quota != "download-bitrate" || !got.Refused() || got.Participant != viewer.ParticipantID {
+		t.Errorf("told: %+v", got)
+	}
+	if w := h.media(viewer).Subscriptions[0].Way; !w.Paused || !w.Limited {
+		t.Errorf("of the way is told %+v", w)
+	}
+}
+
+func TestWhatAWSWouldNotLetAParticipantReceiveIsToldOnceAndGoesOn(t *testing.T) {
+	t.Parallel()
+	var d told
+	h := open(t, livetest.Setting{Live: live.Options{AWS: stage.Quotas{DownloadBitrate: 1000}, Demanded: d.add}})
+	arn := h.Stage()
+	viewer := h.Admit(arn)
+	var all []*live.Media
+	for range 2 {
+		host := h.Admit(arn)
+		h.publish(host)
+		m, _ := h.subscribe(viewer, host.ParticipantID)
+		all = append(all, m)
+	}
+	h.Await("a demand", func() bool { return len(d.all()) > 0 }, nil)
+	if got := d.all()[0]; got.Quota != "download-bitrate" || got.Refused() || !got.Over(1000) {
+		t.Errorf("told: %+v", got)
+	}
+	for _, m := range all {
+		if err := m.Close(h.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if told := d.all(); len(told) != 2 || told[1].Had != 0 {
+		t.Errorf("told: %+v", told)
+	}
+}

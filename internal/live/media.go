@@ -31,6 +31,7 @@ type Media struct {
 	seated  bool // the quotas count it
 
 	bitrate int             // in the last window
+	limited bool            // video waits for the quota of what is received
 	passed  map[string]bool // quotas
 	timers  []*time.Timer   // that look after how long it lasts
 	silent  [2]bool         // audio, video: no packets come
@@ -39,6 +40,7 @@ type Media struct {
 	publication *sfu.Publication // of a publication
 
 	loads    newest[sfu.Load]
+	takings  newest[sfu.Taken]
 	silences newest[[2]bool]
 	closing  func() <-chan struct{} // has the owner close it, once
 }
@@ -100,6 +102,7 @@ func (m *Media) notify() sfu.Notify {
 		Connected: func() { p.post(func() { p.connected(m) }) },
 		Media:     func() { p.post(func() { p.flowing(m) }) },
 		Load:      func(l sfu.Load) { m.loads.tell(p.post, l, m.weigh) },
+		Taken:     func(t sfu.Taken) { m.takings.tell(p.post, t, m.received) },
 		Silent:    func(audio, video bool) { m.silences.tell(p.post, [2]bool{audio, video}, m.fell) },
 		Closed:    func(err error) { p.post(func() { p.closed(m, err) }) },
 	}
@@ -232,4 +235,7 @@ func (m *Media) end() {
 	delete(m.owner.media, m)
 	m.owner.vacate(m)
 	m.owner.floor.unlist(m)
+	if m.target != "" && m.owner.watching("") == 0 {
+		m.owner.hoard(0)
+	}
 }

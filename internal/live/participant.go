@@ -37,6 +37,7 @@ type participant struct {
 	claims                  []claim        // of sockets that were replaced, oldest first, until the window closes
 	newest                  uint64         // number of the latest socket, which opened the window
 
+	hoards  bool   // it receives more than a quota says
 	claimed string // this process's id while the seat is known to be its
 }
 

@@ -136,7 +136,9 @@ func (f *Floor) publisher(w Wish) (*person, *sfu.Publication, error) {
 
 // receive has the engine answer a wish; post, end and begin of the result are for the caller.
 func (f *Floor) receive(ctx context.Context, who *person, source *sfu.Publication, w Wish, n sfu.Notify) (*reception, string, error) {
-	s, answer, err := f.Engine.Subscribe(ctx, w.Offer, source, w.Options, n)
+	o := w.Options
+	o.Viewer, o.Limit = w.Stage.String()+"/"+w.Subscriber, f.Quotas.DownloadBitrate
+	s, answer, err := f.Engine.Subscribe(ctx, w.Offer, source, o, n)
 	if err != nil {
 		return nil, "", err
 	}

@@ -48,7 +48,7 @@ func figures() []figure {
 		{"publish-resolution", "lines of published video", lines, 720, false, enforced},
 		{"publish-bitrate", "bitrate of a publication", bitrate, 8_500_000, false, enforced},
 		{"b-frames", "pictures of published video that are sent out of order", refusal, 1, false, enforced},
-		{"download-bitrate", "bitrate of all that one participant receives", bitrate, 8_500_000, false, later},
+		{"download-bitrate", "bitrate of all that one participant receives", bitrate, 8_500_000, false, enforced},
 		{"tags-per-resource", "tags on one resource", number, 50, false, fixed},
 		{"tokens-per-create-stage", "tokens made by one CreateStage", number, 12, false, fixed},
 		{"token-duration", "how long an API token lasts, from a minute on", duration, int64(14 * 24 * time.Hour), false, fixed},

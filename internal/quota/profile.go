@@ -89,6 +89,7 @@ func (p Profile) Quotas() stage.Quotas {
 		PublishersPerStage:    of("publishers-per-stage"), SubscribersPerStage: of("subscribers-per-stage"),
 		Publishers: of("publishers-per-region"), Subscriptions: of("subscriptions-per-region"),
 		PublishBitrate: of("publish-bitrate"), PublishLines: of("publish-resolution"), BFrames: of("b-frames"),
-		MediaDuration: time.Duration(p.limits["media-duration"]),
+		DownloadBitrate: of("download-bitrate"),
+		MediaDuration:   time.Duration(p.limits["media-duration"]),
 	}
 }

@@ -23,7 +23,7 @@ type View struct {
 	Selected string  // the label of what is sent; "" without simulcast, and while nothing is sent
 	Auto     bool    // the choice is the engine's
 	Video    bool    // is wanted
-	Paused   bool    // it is wanted, but the way to the subscriber has no room for it
+	Paused   bool    // it is wanted, but the way to the subscriber, or the limit, has no room for it
 }
 
 // Layer is one simulcast layer of a publication.
@@ -45,18 +45,22 @@ func (s *Subscription) Choose(c Change) error {
 		return ErrClosed
 	}
 	w := s.wish
-	if c.Layer != nil && *c.Layer == "" && w.layer != "" {
-		s.allowed = max(0, slices.Index(s.choices(), s.shows())) // it goes on from there
-	}
 	if c.Layer != nil {
 		if w.layer = *c.Layer; w.layer != "" && find(s.choices(), w.layer) == nil {
 			return ErrNoLayer
 		}
 	}
+	switch {
+	case w.layer != "":
+		s.allowed = topRank
+	case s.wish.layer != "":
+		s.allowed = max(0, slices.Index(s.choices(), s.shows())) // it goes on from there
+	}
 	if c.Video != nil {
 		w.none = !*c.Video
 	}
 	s.turn(w)
+	s.allowance.choose(s.share, s.claim(), s.allowed)
 	return nil
 }
 
@@ -81,14 +85,34 @@ func (s *Subscription) shows() *layer {
 // effective is the wish for video with what is allowed. s.sourceMu is held.
 func (s *Subscription) effective() wish {
 	w := s.wish
-	if w.layer != "" {
+	if w.layer != "" && s.allowed >= min(s.most(), topRank-1) {
 		return w
 	}
-	w.none = w.none || s.allowed < 0
+	w.layer, w.none = "", w.none || s.allowed < 0
 	if w.most = topRank; s.src != nil && s.src.video != nil && s.allowed >= 0 && s.allowed < len(s.src.video.layers) {
 		w.most = s.src.video.layers[s.allowed].rank
 	}
 	return w
+}
+
+// most is the index of the layer that is wanted, topRank where the choice is ours or there is none; -1 if no video is. s.sourceMu is held.
+func (s *Subscription) most() int {
+	if s.wish.none || !slices.ContainsFunc(s.outlets, func(o *outlet) bool { return o.kind == video }) {
+		return -1
+	}
+	if i := slices.Index(s.choices(), find(s.choices(), s.wish.layer)); i >= 0 {
+		return i
+	}
+	return topRank
+}
+
+// claim tells what could be shown. s.sourceMu is held.
+func (s *Subscription) claim() claim {
+	c := claim{most: s.most(), named: s.wish.layer != ""}
+	if s.listening() {
+		c.supply = s.src.supply()
+	}
+	return c
 }
 
 // turn makes w the wish for video. s.sourceMu is held.
@@ -120,43 +144,31 @@ func (s *Subscription) View() View {
 	if l := s.shows(); l != nil {
 		v.Selected = l.label
 	}
-	v.Paused = v.Auto && v.Video && s.allowed < 0
+	v.Paused = v.Video && s.allowed < 0
 	return v
 }
 
 // track takes a report of what has arrived.
-func (s *Subscription) track(b []byte) {
+func (s *Subscription) track(b []byte, now time.Time) {
 	var a arrivals
 	if s.tracking.ledger != nil && a.parse(b) {
-		s.tracking.take(&a, &s.adaptation.estimate)
-		s.reports = true
+		s.allowance.report(&s.tracking, &a, now)
 	}
 }
 
-// adapt does what the reports suggest, and tells how long until there is more to do.
+// adapt does what was decided about the subscription, and tells how long until there is more to do.
 func (s *Subscription) adapt(now time.Time) time.Duration {
-	a := &s.adaptation
-	if !a.due(s.reports) {
-		return time.Hour
-	}
-	s.reports = false
 	s.sourceMu.Lock()
 	defer s.sourceMu.Unlock()
-	a.index = s.allowed
-	if s.wish.layer != "" || s.wish.none || s.src == nil {
-		a.rest(now)
-		return time.Hour
-	}
-	a.step(now, s.src.supply())
-	if a.index != s.allowed {
-		s.allowed = a.index
+	granted, owed, next := s.allowance.look(s.share, s.claim(), now)
+	if granted != s.allowed {
+		s.allowed = granted
 		s.turn(s.wish)
 	}
-	if a.probe.began.IsZero() {
-		return time.Hour
+	if owed > 0 {
+		s.pad(owed)
 	}
-	s.pad(a.owes(now))
-	return probeTick
+	return next
 }
 
 // pad sends n bytes of padding.

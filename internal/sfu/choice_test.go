@@ -126,11 +126,11 @@ func TestNoNumberIsMissingHoweverOftenTheLayerChanges(t *testing.T) {
 
 func TestALayerThatIsNamedIsSentWhateverTheWayTakes(t *testing.T) {
 	t.Parallel()
-	s := &Subscription{wish: wish{layer: "hi"}, allowed: -1}
+	s := &Subscription{wish: wish{layer: "hi"}, allowed: topRank}
 	if w := s.effective(); w.none || w.layer != "hi" {
 		t.Errorf("%+v", w)
 	}
-	if s.wish.layer = ""; !s.effective().none {
+	if s.wish.layer, s.allowed = "", -1; !s.effective().none {
 		t.Error("video goes on where there is no room and nothing was named")
 	}
 }

@@ -23,7 +23,8 @@
 // timestamp, SSRC and payload type (munge.go) and has the packet sealed into a batch (batch.go); packets for one
 // address leave in one train. An outlet keeps its SSRC and continuous numbers whatever lies behind it: another
 // layer, another publication, or nothing for a while; its subscriber may choose (choice.go), or
-// what it gets adapts (adapt.go) to what the way to it takes (estimate.go), by its reports about the packets in its ledger (ledger.go). Video begins with a key frame; the wishes
+// what it gets adapts (adapt.go) to what the way to it takes (estimate.go), by its reports about the packets in its ledger (ledger.go). All subscriptions
+// of one viewer share one way, one estimate and one limit (allowance.go), and each has its share (share.go). Video begins with a key frame; the wishes
 // for one are gathered and sent to the publisher with restraint (keyframe.go), and
 // who comes right after one gets what followed it from the ring. The publisher is told what is missing and when
 // packets came (feedback.go).

@@ -66,6 +66,7 @@ type Engine struct {
 	closed  bool
 	pending int
 	peers   map[*Peer]struct{}
+	viewers map[string]*allowance // by name
 }
 
 // Open starts an engine on the socket in o.
@@ -84,7 +85,7 @@ func Open(o Options) (*Engine, error) {
 	}
 	o.timing.pending = cmp.Or(o.Patience, o.timing.pending)
 	o.timing.poll = cmp.Or(o.timing.poll, usual.poll)
-	e := &Engine{log: o.Log, maxPending: o.MaxPending, timing: o.timing, peers: map[*Peer]struct{}{}}
+	e := &Engine{log: o.Log, maxPending: o.MaxPending, timing: o.timing, peers: map[*Peer]struct{}{}, viewers: map[string]*allowance{}}
 	var err error
 	if e.port, err = openPort(o.Conn, o.IPs, o.Log, o.timing, &e.counters.writeErrors); err != nil {
 		return nil, err

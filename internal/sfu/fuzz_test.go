@@ -192,7 +192,8 @@ func FuzzReports(f *testing.F) {
 		}
 		other := outlets[1].packets
 		e := &Engine{port: p, log: discard}
-		s := &Subscription{Peer: Peer{engine: e}, outlets: outlets[:1]}
+		s := &Subscription{Peer: Peer{engine: e}, outlets: outlets[:1], share: &share{wake: func() {}}}
+		s.allowance = &allowance{adaptation: adaptation{shares: shares{s.share}}}
 		s.rtcp(b, arrival{at: epoch})
 		pub := &Publication{Peer: Peer{engine: e}, sources: []source{{ssrc: 7, layer: l}}}
 		pub.rtcp(b, arrival{at: epoch})

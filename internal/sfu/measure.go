@@ -86,6 +86,12 @@ type Load struct {
 	BFrames       bool
 }
 
+// Taken is what a viewer's subscriptions took together within a window of five seconds.
+type Taken struct {
+	Bitrate int  // of audio and of the layers shown; if the limit forbids every further layer, with the next
+	Limited bool // this subscription's video waits because the limit has no room for it
+}
+
 // meter measures one incoming stream.
 type meter struct {
 	bytes, frames  int // since the last reading
@@ -111,7 +117,9 @@ func (m *meter) note(mime string, p *packet, size int) {
 type reading struct {
 	at, load time.Time // when it was made, when the window began
 	bytes    int       // in the window
-	silent   [2]bool   // audio, video: as was told
+	wants    float64   // bits a second, summed up over the looks in the window
+	looks    int
+	silent   [2]bool // audio, video: as was told
 
 	mu      sync.Mutex
 	streams []StreamStats
@@ -280,6 +288,8 @@ type toll struct {
 	bytesThen uint64
 	requests  atomic.Uint64
 	last      time.Time
+	rate      int     // bits per second, lately
+	arrives   float64 // of them, by the last report
 	report    rtcp.ReceptionReport
 	reported  bool
 }
@@ -292,7 +302,8 @@ func (s *Subscription) measure(now time.Time) {
 		elapsed = reportInterval
 	}
 	r.at = now
-	way := s.outlook()
+	way, wants := s.outlook()
+	s.weigh(way, wants, now)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.way = way
@@ -301,6 +312,23 @@ func (s *Subscription) measure(now time.Time) {
 	}
 	for i, o := range s.outlets {
 		o.read(&r.streams[i], now, elapsed)
+	}
+}
+
+// weigh tells at the end of a window what the viewer's subscriptions took.
+func (s *Subscription) weigh(w Way, wants float64, now time.Time) {
+	r := &s.reading
+	if r.load.IsZero() {
+		r.load = now
+	}
+	r.wants, r.looks = r.wants+wants, r.looks+1
+	if now.Sub(r.load) < loadWindow {
+		return
+	}
+	taken := Taken{Bitrate: int(r.wants / float64(r.looks)), Limited: w.Paused && w.Limited}
+	r.load, r.wants, r.looks = now, 0, 0
+	if s.notify.Taken != nil {
+		s.notify.Taken(taken)
 	}
 }
 
@@ -316,8 +344,9 @@ func (o *outlet) read(s *StreamStats, now time.Time, elapsed time.Duration) {
 		t.last = now
 	}
 	t.packets, t.octets, t.bytesThen, t.total = packets, octets, again, t.total+uint64(sent)
+	t.rate = perSecond(8*size, elapsed)
 	*s = StreamStats{
-		Kind: string(o.kind), Codec: o.codec.name(), Bitrate: perSecond(8*size, elapsed), Packets: t.total, LastAt: t.last,
+		Kind: string(o.kind), Codec: o.codec.name(), Bitrate: t.rate, Packets: t.total, LastAt: t.last,
 		Retransmitted: t.resent.Load(), KeyFrameRequests: t.requests.Load(), Waits: target != nil,
 		Reported: t.reported, Lost: uint64(t.report.TotalLost), Loss: float64(t.report.FractionLost) / 256,
 		Jitter: ticks(float64(t.report.Jitter), o.codec.clock),
@@ -337,6 +366,9 @@ func (s *Subscription) hear(r *rtcp.ReceiverReport, now time.Time) {
 			if o.out.ssrc != report.SSRC {
 				continue
 			}
+			if s.tracking.ledger == nil {
+				s.count(o, &report)
+			}
 			o.toll.report, o.toll.reported = report, true
 			if report.LastSenderReport != 0 {
 				trip := int32(uint32(toNTP(now)>>16) - report.LastSenderReport - report.Delay)
@@ -344,6 +376,24 @@ func (s *Subscription) hear(r *rtcp.ReceiverReport, now time.Time) {
 			}
 		}
 	}
+}
+
+// maxCounted is more packets than there are between two reports.
+const maxCounted = 20_000
+
+// count has the way judged by what a report says is lost of the packets since the last one.
+func (s *Subscription) count(o *outlet, r *rtcp.ReceptionReport) {
+	all := int(r.LastSequenceNumber - o.toll.report.LastSequenceNumber)
+	if !o.toll.reported || all <= 0 || all > maxCounted {
+		return // the first one, an old one, or nonsense
+	}
+	lost := all * int(r.FractionLost) / 256
+	o.toll.arrives = float64(o.toll.rate) * float64(all-lost) / float64(all)
+	sum := 0.0
+	for _, o := range s.outlets {
+		sum += o.toll.arrives
+	}
+	s.allowance.counted(s.share, lost, all, sum)
 }
 
 // Stats tells how the subscription fares.

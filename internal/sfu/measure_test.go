@@ -112,6 +112,8 @@ func TestReportsOfAReceiverAreItsWords(t *testing.T) {
 	t.Parallel()
 	p := nowhere(func(*batch) {})
 	s := &Subscription{outlets: []*outlet{newOutlet(&section{kind: video, codec: codec{mime: mimeVP8, clock: 90000}, ssrc: 5}, wish{}, &counters{}, func() {})}}
+	s.share = &share{wake: func() {}}
+	s.allowance = &allowance{adaptation: adaptation{shares: shares{s.share}}}
 	s.link = benchLink(t, p, netip.MustParseAddrPort("127.0.0.1:9"), srtp.ProtectionProfileAeadAes128Gcm)
 	s.hear(&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{
 		SSRC: 5, FractionLost: 64, TotalLost: 7, Jitter: 900, LastSenderReport: uint32(toNTP(epoch) >> 16), Delay: 65536 / 4,

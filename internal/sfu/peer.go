@@ -22,6 +22,8 @@ type Notify struct {
 	Media func()
 	// Load: what a publication sent within the last window, every five seconds.
 	Load func(Load)
+	// Taken: what all subscriptions of a subscription's viewer take, every five seconds.
+	Taken func(Taken)
 	// Silent: whether audio and video have stopped, for lack of packets in five seconds, when that has changed.
 	Silent func(audio, video bool)
 	// Closed: the end, exactly once, whatever the cause, for every peer that Publish or Subscribe

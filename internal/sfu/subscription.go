@@ -21,6 +21,11 @@ type SubscribeOptions struct {
 	Layer string
 	// Highest starts at the highest layer instead of the lowest.
 	Highest bool
+	// Viewer names who receives: what is known of the way to it, all of its subscriptions share, and Limit bounds all of them together. Nobody
+	// shares with "".
+	Viewer string
+	// Limit is what all of the viewer may get, in bits a second; 0 is no bound. The latest one holds.
+	Limit int
 }
 
 // Subscription is a peer that receives one publication at a time.
@@ -31,15 +36,15 @@ type Subscription struct {
 	scratch  []byte
 	reading  reading
 
-	tracking   tracking // owned by the peer's goroutine, like the next two
-	adaptation adaptation
-	reports    bool // of what has arrived have come since the last look
+	allowance *allowance
+	share     *share // protected by the allowance, like tracking
+	tracking  tracking
 
-	sourceMu sync.Mutex
-	wish     wish // of video
-	allowed  int  // the highest layer, from the lowest, where none is named; below 0 video waits
-	live     bool // connected and not closed
-	started  bool // with live: outlets may listen
+	sourceMu sync.Mutex // locked before the allowance
+	wish     wish       // of video
+	allowed  int        // the highest layer, from the lowest, as it was last granted; below 0 video waits
+	live     bool       // connected and not closed
+	started  bool       // with live: outlets may listen
 	ended    bool
 	src      *Publication
 }
@@ -61,9 +66,10 @@ func (e *Engine) Subscribe(ctx context.Context, offer string, src *Publication, 
 	}
 	o.stream = opts.StreamID
 	s := &Subscription{src: src, wish: wish{layer: opts.Layer, none: opts.AudioOnly}}
-	if opts.Highest {
+	if opts.Highest || opts.Layer != "" {
 		s.allowed = topRank
 	}
+	s.share = &share{granted: s.allowed, wake: s.changed}
 	for i := range o.sections {
 		w := wish{}
 		if o.sections[i].kind == video {
@@ -76,6 +82,7 @@ func (e *Engine) Subscribe(ctx context.Context, offer string, src *Publication, 
 	if err != nil {
 		return nil, "", err
 	}
+	s.allowance = e.allow(s.share, opts)
 	for _, o := range s.outlets {
 		o.out.link, o.rtx.link = s.link, s.link
 	}
@@ -96,7 +103,7 @@ func (s *Subscription) number(o *offer) {
 		for _, out := range []*stream{&s.outlets[i].out, &s.outlets[i].rtx} {
 			out.ledger, out.extension = s.tracking.ledger, id
 		}
-		s.adaptation.pads = s.adaptation.pads || s.outlets[i].rtx.ssrc != 0
+		s.share.pads = s.share.pads || s.outlets[i].rtx.ssrc != 0
 	}
 }
 
@@ -163,6 +170,7 @@ func (s *Subscription) connected() {
 }
 
 func (s *Subscription) closed() {
+	s.engine.disallow(s.allowance, s.share)
 	s.sourceMu.Lock()
 	defer s.sourceMu.Unlock()
 	s.unlisten()
@@ -281,7 +289,7 @@ func (s *Subscription) rtcp(b []byte, a arrival) {
 // taking memory for it.
 func (s *Subscription) take(b []byte, a arrival) {
 	if b[1] == byte(rtcp.TypeTransportSpecificFeedback) && b[0]&0x1f == arrivalReport {
-		s.track(b)
+		s.track(b, a.at)
 		return
 	}
 	packets, err := rtcp.Unmarshal(b)
@@ -292,8 +300,7 @@ func (s *Subscription) take(b []byte, a arrival) {
 		switch p := p.(type) {
 		case *rtcp.ReceiverEstimatedMaximumBitrate:
 			if s.tracking.ledger == nil {
-				s.adaptation.estimate.told(float64(p.Bitrate))
-				s.reports = true
+				s.allowance.told(s.share, float64(p.Bitrate))
 			}
 		case *rtcp.ReceiverReport:
 			s.hear(p, a.at)

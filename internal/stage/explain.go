@@ -307,7 +307,7 @@ func meaning(code ErrorCode) (text, advice string) {
 	case PublisherNotFound:
 		return "nobody with that id was on the stage", "Subscribe to the ids that the presence socket tells, when they publish."
 	case BitrateExceeded:
-		return "it sent more than the quota publish-bitrate for ten seconds", "Set the encoder well below the limit: it overshoots."
+		return "it sent more than the quota publish-bitrate for ten seconds, or video that it was to receive had no room in the quota download-bitrate", "Set the encoder well below the limit: it overshoots. Publish in layers (simulcast), or subscribe to fewer at a time."
 	case ResolutionExceeded:
 		return "its video was larger than the quota publish-resolution", "Send 1280x720 or less, or raise the quota."
 	case StreamDurationExceeded:

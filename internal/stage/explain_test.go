@@ -231,9 +231,13 @@ func TestWhatASubscriberDoesNotGetIsExplained(t *testing.T) {
 	wants(t, with(stage.MediaLeg{Streams: []stage.MediaStream{lossy}}), "PROBLEM subscriptions: It loses 30 % of the audio of bob", "OK subscriptions")
 
 	narrow := stage.Way{Takes: 300_400, Lacks: 750_000, Aim: "low"}
-	wants(t, with(stage.MediaLeg{Way: narrow, Streams: []stage.MediaStream{audio}}), `NOTE subscriptions: Its bandwidth is too low for more of bob than layer "low": the next layer needs 750 kbps|takes about 300`, "OK subscriptions")
+	wants(t, with(stage.MediaLeg{Way: narrow, Streams: []stage.MediaStream{audio}}), `NOTE subscriptions: Its bandwidth is too low for more of bob than layer "low": with the next layer all that it receives needs 750 kbps|takes about 300`, "OK subscriptions")
 	narrow.Chosen, narrow.Aim = true, "hi"
 	wants(t, with(stage.MediaLeg{Way: narrow, Streams: []stage.MediaStream{audio}}), `PROBLEM subscriptions: Its bandwidth is too low for what it has chosen of bob layer "hi"|needs 750 kbps|takes about 300`, "OK subscriptions")
+	limited := stage.Way{Takes: 9_000_000, Lacks: 9_100_000, Aim: "low", Limited: true}
+	wants(t, with(stage.MediaLeg{Way: limited, Streams: []stage.MediaStream{audio}}), `NOTE subscriptions: The quota download-bitrate has no room for more of bob than layer "low"|would need 9100 kbps`, "OK subscriptions")
+	limited.Paused = true
+	wants(t, with(stage.MediaLeg{Way: limited, Streams: []stage.MediaStream{audio}}), "PROBLEM subscriptions: The quota download-bitrate has no room for the video of bob, which is paused", "OK subscriptions")
 	paused := stage.MediaLeg{Way: stage.Way{Takes: 100_000, Lacks: 250_000, Paused: true}, Streams: []stage.MediaStream{audio}}
 	wants(t, with(paused), "PROBLEM subscriptions: Its bandwidth is too low for the video of bob, which is paused|takes about 100 kbps|needs 250", "OK subscriptions")
 	paused.Streams[0].LastAt, paused.Way.Lacks = time.Time{}, 0

@@ -295,21 +295,25 @@ func (q *inquest) sayWay(l *MediaLeg) {
 	}
 	switch {
 	case l.AudioOnly:
+	case w.Limited && w.Paused:
+		q.say(about, Problem, "Have it subscribe to fewer at a time, or publishers send low layers (simulcast), or raise the quota in the file of --quotas.", "The quota download-bitrate has no room for the video of %s, which is paused: with it, all that it receives would need %d kbps.", l.Publisher, lacks)
+	case w.Limited:
+		q.say(about, Note, "If it is to see more, have it subscribe to fewer at a time, or raise the quota.", "The quota download-bitrate has no room for more of %s than%s: with the next layer, all that it receives would need %d kbps.", l.Publisher, layer, lacks)
 	case w.Paused && w.Lacks == 0:
 		q.say(about, Problem, "Wait until the publisher sends video again.", "Its bandwidth was too low for the video of %s, which is paused.", l.Publisher)
 	case w.Paused:
-		q.say(about, Problem, "It needs a better network, or the publisher has to send less, best as a low layer (simulcast).", "Its bandwidth is too low for the video of %s, which is paused so that audio gets through: the way to it takes about %d kbps, and the least there is needs %d.", l.Publisher, takes, lacks)
+		q.say(about, Problem, "It needs a better network, or the publisher has to send less, best as a low layer (simulcast).", "Its bandwidth is too low for the video of %s, which is paused so that audio gets through: the way to it takes about %d kbps, and with the least there is all that it receives needs %d.", l.Publisher, takes, lacks)
 	case w.Lacks > 0 && w.Chosen:
-		q.say(about, Problem, "Have it choose a lower layer, or leave the choice to the server.", "Its bandwidth is too low for what it has chosen of %s%s, which needs %d kbps: the way to it takes about %d.", l.Publisher, layer, lacks, takes)
+		q.say(about, Problem, "Have it choose a lower layer, or leave the choice to the server.", "Its bandwidth is too low for what it has chosen of %s%s: all that it receives needs %d kbps, and the way to it takes about %d.", l.Publisher, layer, lacks, takes)
 	case w.Lacks > 0:
-		q.say(about, Note, "If it is to see more, it needs a better network.", "Its bandwidth is too low for more of %s than%s: the next layer needs %d kbps, and the way to it takes about %d.", l.Publisher, layer, lacks, takes)
+		q.say(about, Note, "If it is to see more, it needs a better network.", "Its bandwidth is too low for more of %s than%s: with the next layer all that it receives needs %d kbps, and the way to it takes about %d.", l.Publisher, layer, lacks, takes)
 	}
 }
 
 // adviceOnLoss tells whether packets are lost for want of bandwidth.
 func (w Way) adviceOnLoss() string {
 	switch {
-	case w.Paused || w.Lacks > 0:
+	case !w.Limited && (w.Paused || w.Lacks > 0):
 		return "This comes of the bandwidth, which is too low: see above."
 	case w.Takes > 0:
 		return fmt.Sprintf("The bandwidth is not too low, for the way to it is known to take %d kbps: something disturbs it, such as bad radio.", kilobits(w.Takes))

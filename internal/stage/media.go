@@ -63,11 +63,12 @@ type MediaLeg struct {
 
 // Way is what is known of the way to a subscriber, and what that means for its video.
 type Way struct {
-	Takes  int    `json:",omitempty"` // bits per second that it is known to take; 0 while nothing is known
-	Aim    string `json:",omitempty"` // the layer that is to be sent; empty without layers
-	Chosen bool   `json:",omitempty"` // by the subscriber: it is sent in any case
-	Paused bool   `json:",omitempty"` // video waits, because not even the lowest layer has room
-	Lacks  int    `json:",omitempty"` // bits per second of what had no room: the next layer, or what was chosen
+	Takes   int    `json:",omitempty"` // bits per second that it is known to take, of all that it receives; 0 while nothing is known
+	Aim     string `json:",omitempty"` // the layer that is to be sent; empty without layers
+	Chosen  bool   `json:",omitempty"` // by the subscriber: it is sent in any case
+	Paused  bool   `json:",omitempty"` // video waits, because not even the lowest layer has room
+	Lacks   int    `json:",omitempty"` // bits per second of all that it receives, with what had no room: the next layer, or what was chosen
+	Limited bool   `json:",omitempty"` // the quota of what one may receive has no room for that, and not the way
 }
 
 // MediaStream is the audio, the video, or one layer of the video of a leg. Rates are

@@ -21,10 +21,11 @@ type Quotas struct {
 	Subscriptions       int // on all stages: pairs of a publisher and who watches
 
 	// Of what one participant sends or receives.
-	PublishBitrate int           // bits per second of all layers and audio together
-	PublishLines   int           // of the short side of the video; the long side may have 16/9 of that
-	BFrames        int           // 1: the first one is too many
-	MediaDuration  time.Duration // of a publication or a subscription
+	PublishBitrate  int           // bits per second of all layers and audio together
+	PublishLines    int           // of the short side of the video; the long side may have 16/9 of that
+	DownloadBitrate int           // bits per second of all that is received
+	BFrames         int           // 1: the first one is too many
+	MediaDuration   time.Duration // of a publication or a subscription
 }
 
 // Demand is that one more was asked for of something that a quota may bound,
