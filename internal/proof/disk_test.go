@@ -68,7 +68,22 @@ func (d *disk) apply(no int, s step) {
 		d.dirs[s.path] = &entry{there: []bool{false, true}, changed: []int{-1, no}}
 	case syncs:
 		d.sync(s.path, int(s.size))
+	case fails:
+		d.file(s.path).forget(int(s.size))
 	}
+}
+
+// forget loses what was written before a step: a sync of it has failed, and no
+// later one is about it, though whoever reads the file finds it there.
+func (f *file) forget(before int) {
+	var pending []step
+	var order []int
+	for i, s := range f.pending {
+		if f.order[i] >= before || s.kind == truncates {
+			pending, order = append(pending, s), append(order, f.order[i])
+		}
+	}
+	f.pending, f.order = pending, order
 }
 
 // sync makes durable what was done to a path before a step.

@@ -34,6 +34,7 @@ const (
 	removes
 	mkdirs
 	syncs   // of a file or a directory; everything before the call began
+	fails   // a sync that is answered with an error
 	answers // data says which
 )
 
@@ -90,6 +91,9 @@ func (x *tracer) line(line string) {
 	}
 	result, rest := rest[equals+len(" = "):], strings.TrimSuffix(strings.TrimRight(rest[:equals], " "), ")")
 	if strings.HasPrefix(result, "-") || strings.HasPrefix(result, "?") {
+		if path := x.path(arguments(rest)[0]); name == "fsync" && x.ours(path) {
+			x.add(step{kind: fails, path: path, size: int64(x.known)})
+		}
 		return
 	}
 	x.call(name, arguments(rest), result)

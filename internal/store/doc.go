@@ -13,7 +13,9 @@
 // PostgreSQL commits each batch. Beside an SQLite file there is a journal
 // (journal.go, record.go): the batch's statements are written to it and synced,
 // and SQLite's transaction stays open over many batches (posting.go). It is
-// committed before a View, after 50 ms, and by Close.
+// committed before a View, after 50 ms, and by Close. While that fails, because the
+// disk is full, say, nothing more is stored, and a View looks into the open
+// transaction (held.go).
 //
 // Reading goes past the queue. Each [Store.View] borrows a connection from a
 // small pool and sees one snapshot, of all that was acknowledged before it. Every list is a walk

@@ -111,12 +111,8 @@ func (s *Store) listen(ctx context.Context, e *pgEngine, heard func()) error {
 // there is a transaction that earlier batches have left open. A database that is
 // away is waited for a while.
 func (s *Store) begin(c conn) error {
-	if s.postings.lost || s.postings.open.Load() && !c.active() {
-		s.postings.lost = true
-		if err := s.post(c); err != nil {
-			return err
-		}
-		s.viewTime.begin(s.time)
+	if err := s.mend(c); err != nil {
+		return err
 	}
 	if s.journal != nil {
 		s.journal.draft.reset()

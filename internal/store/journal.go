@@ -166,12 +166,16 @@ func (j *journal) after(no int64) (list []record, err error) {
 	return list, nil
 }
 
-// takeOver runs what the database does not have yet, makes it durable there and
-// empties the journal. It may be broken off anywhere and be called again.
-func (j *journal) takeOver(c *liteConn) error {
+// takeOver runs what the database does not have yet, makes all that it has durable
+// and empties the journal. It may be broken off anywhere and be called again.
+// doubt says that the disk may not have all of SQLite's log: see fold.go.
+func (j *journal) takeOver(c *liteConn, doubt bool) error {
 	err := c.syncing(true)
 	if err == nil {
 		err = c.beginWrite()
+	}
+	if err == nil && doubt {
+		err = c.relog()
 	}
 	if err == nil {
 		err = j.replay(c)
@@ -229,26 +233,21 @@ func (j *journal) recover(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(j.takeOver(c), c.close())
+	return errors.Join(j.takeOver(c, true), c.close()) // what went wrong before the end, nobody knows
 }
 
-// begin goes on from the last record that the database has. The numbers of each
-// database begin somewhere else, so that no journal is taken for another's.
+// begin gives the next record a number, with nothing in the journal. Whenever a
+// database is opened the numbers begin somewhere else, so that no journal is taken
+// for another's: not for that of a copy, either.
 func (j *journal) begin(c *liteConn) error {
-	err := c.beginWrite()
-	if err != nil {
+	if err := c.beginWrite(); err != nil {
 		return err
 	}
 	defer c.rollback()
+	j.last = 1 + rand.Int64N(1<<61)
 	t := &tx{conn: c, writable: true}
-	if err := t.one(counterValue, func(r row) { j.last = r.int(0) }, counted[journalNo]); err != nil {
+	if err := t.write(setCounter, j.last, counted[journalNo]); err != nil {
 		return err
-	}
-	if j.last == 0 {
-		j.last = 1 + rand.Int64N(1<<61)
-		if err := t.write(setCounter, j.last, counted[journalNo]); err != nil {
-			return err
-		}
 	}
 	if err := c.commit(); err != nil {
 		return err

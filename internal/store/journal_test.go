@@ -19,9 +19,15 @@ import (
 // before and the journal.
 func crashed(t *testing.T, updates ...func(stage.Tx) error) (file, journal []byte) {
 	t.Helper()
-	path := filePath(t)
-	closeNow(t, openAt(t, Options{Path: path}))
+	return crashedAt(t, filePath(t), updates...)
+}
+
+func crashedAt(t *testing.T, path string, updates ...func(stage.Tx) error) (file, journal []byte) {
+	t.Helper()
 	s := openAt(t, Options{Path: path})
+	if err := s.Scrub(t.Context(), false); err != nil { // what opening has changed is synced
+		t.Fatal(err)
+	}
 	for _, fn := range updates {
 		mustUpdate(t, s, fn)
 	}
@@ -61,7 +67,16 @@ func TestWhatOnlyTheJournalHasIsTakenOver(t *testing.T) {
 		return errors.Join(err, tx.PutSession(&s), note(tx))
 	})
 	path := laid(t, file, journal)
-	for range 3 { // whoever takes over and comes no further has done no harm
+	for range 2 { // whoever takes over and comes no further has done no harm
+		e, err := openSQLite(path, 0)
+		if err == nil {
+			err = e.close()
+		}
+		if err := errors.Join(err, os.WriteFile(path+".journal", journal, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
 		s := openAt(t, Options{Path: path})
 		if got := feedLen(t, s); got != 2 {
 			t.Errorf("%d of 2 events are there", got)
@@ -84,8 +99,24 @@ func TestWhatOnlyTheJournalHasIsTakenOver(t *testing.T) {
 		if left := read(t, path+".journal"); len(left) > 0 {
 			t.Errorf("a closed store has left %d bytes in the journal", len(left))
 		}
-		if err := os.WriteFile(path+".journal", journal, 0o600); err != nil {
-			t.Fatal(err)
+	}
+}
+
+func TestAJournalOfACopyIsRefused(t *testing.T) {
+	t.Parallel()
+	path := filePath(t)
+	closeNow(t, openAt(t, Options{Path: path}))
+	var left [2]struct{ file, journal []byte } // by a crash of each of two servers
+	for i := range left {
+		left[i].file, left[i].journal = crashedAt(t, laid(t, read(t, path), nil), note)
+	}
+	for i := range left {
+		s, err := Open(t.Context(), Options{Path: laid(t, left[i].file, left[1-i].journal)})
+		if err == nil {
+			closeNow(t, s)
+		}
+		if err == nil || !strings.Contains(err.Error(), "of another database") {
+			t.Errorf("the journal of the one beside the file of the other: %v", err)
 		}
 	}
 }
@@ -251,8 +282,10 @@ func TestCommitsAreNotSyncedAfterTheJournalCouldNotBeCleared(t *testing.T) {
 func TestALinkToAFileIsTheFile(t *testing.T) {
 	t.Parallel()
 	path, link := filePath(t), filepath.Join(t.TempDir(), "link.db")
-	closeNow(t, openAt(t, Options{Path: path}))
 	s := openAt(t, Options{Path: path})
+	if err := s.Scrub(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
 	mustUpdate(t, s, note)
 	if err := os.Symlink(path, link); err != nil {
 		t.Skip(err)

@@ -27,14 +27,17 @@ type postings struct {
 	open  atomic.Bool // something was acknowledged that is not posted
 	timer *time.Timer // wakes the committer when it is time
 	lost  bool        // the transaction went without being committed: the journal has what there was
+	doubt atomic.Bool // the disk may not have all of SQLite's log: see fold.go
+	held  atomic.Bool // what cannot be posted is shown all the same: see held.go
 	log   *slog.Logger
-	wrong bool // the last try failed, and was logged
+	wrong error // of the last try, which was logged
 
 	counted int           // updates since the log was folded last
 	fold    chan struct{} // has it folded
 
 	mu      sync.Mutex
-	since   time.Time // when the first of what is open was acknowledged, or the last try was
+	since   time.Time     // when the first of what is open was acknowledged, or the last try was
+	wait    time.Duration // from then on until the next try; 0 is postAfter
 	waiting []chan error
 	closed  bool
 }
@@ -43,6 +46,9 @@ type postings struct {
 func (s *Store) posted(ctx context.Context) error {
 	if !s.postings.open.Load() {
 		return nil
+	}
+	if s.postings.held.Load() {
+		return errHeld
 	}
 	done := make(chan error, 1)
 	if err := s.postings.ask(done); err != nil {
@@ -79,9 +85,13 @@ func (p *postings) over(err error) {
 	if err == nil {
 		p.open.Store(false)
 		p.timer.Stop()
+		p.wait = 0
 	} else {
-		p.since = time.Now()
-		p.timer.Reset(postAfter)
+		p.since, p.wait = time.Now(), min(max(2*p.wait, postAfter), time.Second)
+		p.timer.Reset(p.wait)
+	}
+	if p.held.Load() {
+		err = errHeld
 	}
 	for _, done := range p.waiting {
 		done <- err
@@ -102,7 +112,7 @@ func (p *postings) close(err error) {
 func (p *postings) due() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.waiting) > 0 || p.open.Load() && time.Since(p.since) >= postAfter
+	return len(p.waiting) > 0 || (p.open.Load() || p.doubt.Load()) && time.Since(p.since) >= max(p.wait, postAfter)
 }
 
 // note says that a batch was acknowledged.
@@ -143,36 +153,38 @@ func (s *Store) postWhenDue() {
 }
 
 // post commits the open transaction, if there is one, or has the file take over
-// the journal after one was lost. What fails is tried again: until it
-// has succeeded nothing is stored and nothing is shown.
+// the journal after one was lost, or when SQLite's log is in doubt. What fails is
+// tried again: until it has succeeded nothing is stored, and views are held.
 func (s *Store) post(c conn) error {
 	p := &s.postings
-	if s.journal == nil || !p.open.Load() && !p.lost {
+	if s.journal == nil || !p.open.Load() && !p.lost && !p.doubt.Load() {
 		return nil
 	}
-	err := s.tryPost(c.(*liteConn))
-	switch {
-	case err == nil:
-		p.lost, p.wrong = false, false
+	lite := c.(*liteConn)
+	s.release(lite)
+	err := s.tryPost(lite)
+	if err == nil {
+		p.lost = false
 		s.viewTime.end()
-	default:
+	} else {
 		s.lose(c)
-		if !p.wrong {
+		p.doubt.Store(true)
+		if p.wrong == nil {
 			p.log.Error("what was stored cannot be put into the database: it is safe in the journal, and tried again", "error", err)
 		}
-		p.wrong = true
+		s.hold(lite)
 	}
+	p.wrong = err
 	p.over(err)
 	return err
 }
 
 func (s *Store) tryPost(c *liteConn) error {
+	if s.postings.doubt.Load() {
+		s.lose(c)
+	}
 	if s.postings.lost {
-		err := s.journal.takeOver(c)
-		if err == nil {
-			err = c.syncing(false)
-		}
-		return err
+		return s.takeOver(c)
 	}
 	t := &tx{conn: c, writable: true}
 	if err := s.ledger.write(t); err != nil {
@@ -185,18 +197,41 @@ func (s *Store) tryPost(c *liteConn) error {
 	if err := c.commit(); err != nil {
 		return err
 	}
-	if !s.journal.full() {
-		return nil
-	}
-	if err := s.secure(c); err != nil {
+	s.tidy(c)
+	return nil
+}
+
+func (s *Store) takeOver(c *liteConn) error {
+	if err := s.journal.takeOver(c, s.postings.doubt.Load()); err != nil {
 		return err
 	}
+	s.postings.doubt.Store(false)
+	return c.syncing(false)
+}
+
+// tidy keeps journal and log short. When it fails, all is in the file nevertheless, and
+// shown; but the log is in doubt, so the journal stays as it is.
+func (s *Store) tidy(c *liteConn) {
+	if c.tooLong() {
+		s.foldOnce(c, s.postings.log)
+	}
+	if !s.journal.full() || s.postings.doubt.Load() {
+		return
+	}
+	if err := s.secure(c); err != nil {
+		s.lose(c)
+		s.postings.doubt.Store(true)
+		s.postings.log.Error("the journal cannot be begun anew", "error", err)
+		return
+	}
 	s.journal.restart()
-	return nil
 }
 
 // lose gives up the transaction, with what the journal has and what it has not.
 func (s *Store) lose(c conn) {
+	if s.postings.held.Load() {
+		return // it was lost before
+	}
 	c.rollback() // there is no other way on
 	s.known = false
 	s.postings.lost = s.journal != nil
@@ -244,6 +279,7 @@ func (s *Store) clearJournal(c conn) error {
 	}
 	if err := s.secure(c.(*liteConn)); err != nil {
 		s.lose(c)
+		s.postings.doubt.Store(true)
 		return err
 	}
 	return s.journal.empty()
@@ -251,10 +287,16 @@ func (s *Store) clearJournal(c conn) error {
 
 // closeJournal puts everything into the file, after the last update.
 func (s *Store) closeJournal() error {
-	c, err := s.borrow(context.Background())
+	c, err := s.writer.get(context.Background())
+	if err == nil {
+		defer s.writer.put(c)
+		err = s.post(c)
+	}
 	if err == nil {
 		err = s.clearJournal(c)
-		s.writer.put(c)
+	}
+	if s.journal != nil && c != nil {
+		s.release(c.(*liteConn))
 	}
 	s.postings.close(err)
 	return err

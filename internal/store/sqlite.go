@@ -129,16 +129,16 @@ var common = []string{
 }
 
 // Settings of the connection that writes. A commit is durable when it returns,
-// on macOS too, unless there is a journal that makes it so. A log of more than 8000 pages is folded back into the file by the
-// commit that exceeds that, unless it was done before; only a reader that stays makes it grow further.
+// on macOS too, unless there is a journal that makes it so. SQLite would fold its log into the file by itself and keep
+// to itself what went wrong, so that is done in fold.go.
 var writing = []string{
 	"PRAGMA synchronous = FULL",
 	"PRAGMA fullfsync = ON",
 	"PRAGMA checkpoint_fullfsync = ON",
 	"PRAGMA cache_size = -65536", // KiB
 	"PRAGMA secure_delete = ON",  // what is erased is overwritten
-	"PRAGMA wal_autocheckpoint = 8000",
-	"PRAGMA journal_size_limit = 67108864",
+	"PRAGMA wal_autocheckpoint = 0",
+	fmt.Sprint("PRAGMA journal_size_limit = ", logLimit),
 }
 
 var reading = []string{
@@ -166,7 +166,7 @@ func connect(path string, settings ...string) (*liteConn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	c := &liteConn{Conn: opened, statements: map[string]*sqlite.Stmt{}}
+	c := &liteConn{Conn: opened, path: path, statements: map[string]*sqlite.Stmt{}}
 	c.SetBusyTimeout(busy)
 	for _, setting := range append(slices.Clone(settings), mapped()) {
 		if err := sqlitex.ExecuteTransient(opened, setting, nil); err != nil {

@@ -12,6 +12,7 @@ import (
 // liteConn is a [conn] of SQLite.
 type liteConn struct {
 	*sqlite.Conn
+	path       string
 	statements map[string]*sqlite.Stmt
 	waiting    []liteStatement // handed to later and not run yet
 	place      place

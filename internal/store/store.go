@@ -157,7 +157,14 @@ func (s *Store) prepare(ctx context.Context, log *slog.Logger) error {
 // waits for a free connection until ctx ends, and ctx is looked at again
 // before each statement.
 func (s *Store) View(ctx context.Context, fn func(stage.Tx) error) error {
-	if err := s.posted(ctx); err != nil {
+	err := s.posted(ctx)
+	for err == errHeld {
+		if err = s.viewHeld(ctx, fn); err != errHeld {
+			return err
+		}
+		err = s.posted(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("begin a view: %w", err)
 	}
 	c, err := s.readers.get(ctx)
