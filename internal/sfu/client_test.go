@@ -40,7 +40,7 @@ func wait[T any](t testing.TB, c <-chan T, what string) T {
 
 // brisk has shorter patience where a test waits for the end of it.
 var brisk = timing{
-	pending: 15 * time.Second, disconnected: 500 * time.Millisecond, failed: 500 * time.Millisecond,
+	pending: 15 * time.Second, disconnected: 2 * time.Second, failed: 2 * time.Second,
 	keepalive: 100 * time.Millisecond, dead: 300 * time.Millisecond,
 }
 

@@ -35,16 +35,16 @@ type timing struct {
 	pending      time.Duration // for the connection to come up
 	disconnected time.Duration // of silence before the peer counts as disconnected
 	failed       time.Duration // in that state before the peer counts as gone
-	keepalive    time.Duration // of silence before we check whether the peer is there
+	keepalive    time.Duration // between checks that the address which media go to agrees to it
 	dead         time.Duration // of silence before a layer is given up
 	poll         time.Duration // between looks at a peer from which no news came
 }
 
-// The silence that ends a peer is 7 + 19 seconds, found out within 2: less than the 30
-// after which consent expires (RFC 7675).
+// The silence of where media go to that ends a peer is 7 + 19 seconds, found out within 2: less than the 30
+// after which consent expires (RFC 7675). Checks five seconds apart, as that RFC has them.
 var usual = timing{
 	pending: 15 * time.Second, disconnected: 7 * time.Second, failed: 19 * time.Second,
-	keepalive: 2 * time.Second, dead: 2 * time.Second, poll: 2 * time.Second,
+	keepalive: 5 * time.Second, dead: 2 * time.Second, poll: 2 * time.Second,
 }
 
 // ErrTooMany tells that too many peers are waiting for their connection.

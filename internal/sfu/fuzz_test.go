@@ -103,14 +103,16 @@ func FuzzPacket(f *testing.F) {
 
 // Of DTLS that comes when there are keys, only what may be the peer's is left, and nothing is added.
 func FuzzRecords(f *testing.F) {
-	f.Add([]byte{21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 7})
-	f.Add([]byte{23, 254, 253, 0, 1, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		kept := credible(bytes.Clone(b))
-		if again := credible(bytes.Clone(kept)); len(kept) > len(b) || !bytes.Equal(again, kept) {
+	f.Add([]byte{21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 7}, true, uint16(0))
+	f.Add([]byte{22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13, 11, 0, 0, 9, 0, 1, 0, 0, 0, 0, 0, 1, 7}, false, uint16(9))
+	f.Add([]byte{23, 254, 253, 0, 1, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1}, true, uint16(0xffff))
+	f.Fuzz(func(t *testing.T, b []byte, agreed bool, before uint16) {
+		sum := int(before)
+		kept := credible(bytes.Clone(b), agreed, &sum)
+		if again := credible(bytes.Clone(kept), agreed, new(int)); len(kept) > len(b) || !bytes.Equal(again, kept) {
 			t.Fatalf("% x became % x, then % x", b, kept, again)
 		}
-		if len(kept) > 0 && kept[0] != 22 && kept[3] == 0 && kept[4] == 0 {
+		if agreed && len(kept) > 0 && kept[3] == 0 && kept[4] == 0 || len(kept) > 0 && kept[0] == 22 && sum > handshakeBytes+len(b) {
 			t.Fatalf("believes % x", kept)
 		}
 	})

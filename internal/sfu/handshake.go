@@ -99,28 +99,51 @@ func (l *link) takeRecord(b []byte) {
 	if l.closed {
 		return
 	}
-	if l.keys.Load() != nil {
-		b = credible(b)
-	}
-	if len(b) > 0 {
+	if b = credible(b, l.keys.Load() != nil, &l.shook); len(b) > 0 {
 		_, _ = l.records.Write(b, nil) // too many are dropped
 	}
 	l.greet()
 }
 
-// credible takes those records out of a datagram, in place, that only a stranger sends once there are keys: in the clear, and
-// not of the handshake, whose last flight may come again. One of them would end the connection.
-func credible(b []byte) []byte {
+// What there may be of a handshake: pion keeps what it cannot use yet, and the time that a signature takes to verify grows with the square of
+// the size of the key. A certificate with 8192 bits of RSA has 2.4 kB, one with ECDSA 400 bytes.
+const (
+	handshakeBytes = 64 << 10 // of records, those that are repeated included
+	messageBytes   = 3 << 10  // of one message
+)
+
+// credible takes those records out of a datagram, in place, that no client sends: once keys are agreed on, those in the clear, of which
+// one would end the connection (of a last flight that comes again, the end is sealed); and what is too much for a handshake, of
+// which so many bytes have come before.
+func credible(b []byte, agreed bool, before *int) []byte {
 	const head, handshake = 13, 22
 	kept := b[:0]
 	for len(b) >= head {
 		n := min(head+int(binary.BigEndian.Uint16(b[11:])), len(b))
-		if epoch := binary.BigEndian.Uint16(b[3:]); epoch != 0 || b[0] == handshake {
+		inClear, good := binary.BigEndian.Uint16(b[3:]) == 0, true
+		if b[0] == handshake {
+			*before += n
+			good = *before <= handshakeBytes && (!inClear || modest(b[head:n]))
+		}
+		if good && !(agreed && inClear) {
 			kept = append(kept, b[:n]...)
 		}
 		b = b[n:]
 	}
 	return kept
+}
+
+// modest tells whether the messages that a record has parts of (RFC 6347, section 4.2.2) are not too large.
+func modest(b []byte) bool {
+	const head = 12
+	size := func(b []byte) int { return int(b[0])<<16 | int(b[1])<<8 | int(b[2]) }
+	for len(b) >= head {
+		if size(b[1:]) > messageBytes {
+			return false
+		}
+		b = b[min(head+size(b[9:]), len(b)):]
+	}
+	return len(b) == 0
 }
 
 // greet begins the handshake once the peer has shown where it is, and has begun it itself unless that is left to us. l.mu is held.

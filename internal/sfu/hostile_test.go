@@ -2,6 +2,8 @@ package sfu
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/binary"
 	"errors"
 	"net"
@@ -12,7 +14,9 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+	"github.com/pion/srtp/v3"
 	"github.com/pion/transport/v5/packetio"
+	"github.com/pion/webrtc/v4"
 )
 
 func TestAPeerWithTooManyStreamsIsClosed(t *testing.T) {
@@ -40,18 +44,20 @@ func TestAPeerWithTooManyStreamsIsClosed(t *testing.T) {
 
 func TestWaitingPacketsAreBounded(t *testing.T) {
 	t.Parallel()
-	var i inbox
-	for range 2 * mediaBacklog / 1000 {
-		i.put(make([]byte, 1000), epoch)
-	}
-	bytes, ends := i.swap(nil, nil)
-	if len(bytes) > mediaBacklog || len(bytes) < mediaBacklog*9/10 || len(ends) != len(bytes)/1000 {
-		t.Error("kept", len(bytes), "of", mediaBacklog)
-	}
-	if i.swap(bytes, ends); cap(i.bytes) > keptBacklog {
-		t.Error("keeps the memory of a flood")
-	}
 	p := nowhere(func(*batch) {})
+	up, early := benchLink(t, p, home, srtp.ProtectionProfileAeadAes128Gcm), &link{port: p}
+	for l, most := range map[*link]int{up: mediaBacklog, early: earlyBacklog} {
+		for range 2 * most / 1000 {
+			l.put(make([]byte, 1000), home, epoch)
+		}
+		bytes, ends := l.inbox.swap(nil, nil)
+		if len(bytes) > most || len(bytes) < most*9/10 || len(ends) != len(bytes)/1000 {
+			t.Error("kept", len(bytes), "of", most)
+		}
+		if l.inbox.swap(bytes, ends); cap(l.inbox.bytes) > keptBacklog {
+			t.Error("keeps the memory of a flood")
+		}
+	}
 	p.identity, _ = newIdentity()
 	l := &link{port: p, wake: func() {}, records: packetio.NewBuffer(), shaking: true}
 	l.records.SetLimitSize(recordBacklog)
@@ -144,17 +150,59 @@ func TestAStrangerCannotSayGoodbyeForAPeer(t *testing.T) {
 	}
 }
 
-func TestOfRecordsInTheClearOnlyTheHandshakeIsCredible(t *testing.T) {
+func TestNoRecordInTheClearIsCredibleOnceThereAreKeys(t *testing.T) {
 	t.Parallel()
 	record := func(kind, epoch byte) []byte { return []byte{kind, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 0, 1, 0, 1, 7} }
 	last := slices.Concat(record(22, 0), record(20, 0), record(22, 1), record(21, 0), record(23, 1), record(23, 0))
-	want := slices.Concat(record(22, 0), record(22, 1), record(23, 1))
-	if got := credible(last); !bytes.Equal(got, want) {
+	want := slices.Concat(record(22, 1), record(23, 1))
+	if got := credible(last, true, new(int)); !bytes.Equal(got, want) {
 		t.Errorf("% x", got)
 	}
 	for n := range want {
-		credible(bytes.Clone(want[:n]))
+		credible(bytes.Clone(want[:n]), true, new(int))
 	}
+}
+
+func TestOfAHandshakeThereIsOnlySoMuch(t *testing.T) {
+	t.Parallel()
+	part := func(size, of int) []byte { // of a message, the first
+		b := append([]byte{11, byte(of >> 16), byte(of >> 8), byte(of), 0, 1, 0, 0, 0, 0, byte(size >> 8), byte(size)}, make([]byte, size)...)
+		return append([]byte{22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 1, byte(len(b) >> 8), byte(len(b))}, b...)
+	}
+	small, large := part(1000, messageBytes), part(1000, messageBytes+1)
+	if got := credible(bytes.Clone(small), false, new(int)); !bytes.Equal(got, small) {
+		t.Error("lost a certificate")
+	}
+	both := slices.Concat(small, part(1000, 1<<20)[13:])
+	both[11], both[12] = byte((len(both)-13)>>8), byte(len(both)-13)
+	for _, b := range [][]byte{large, both, small[:20], part(1000, 1<<23)} {
+		if got := credible(bytes.Clone(b), false, new(int)); len(got) > 0 {
+			t.Error("passed on", len(got), "bytes")
+		}
+	}
+	var kept, before int
+	for range 1000 {
+		kept += len(credible(bytes.Clone(small), false, &before))
+	}
+	if kept > handshakeBytes || kept < handshakeBytes*9/10 {
+		t.Error("passed on", kept, "bytes")
+	}
+	goodbye := []byte{21, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 7}
+	if got := credible(bytes.Clone(goodbye), true, &before); !bytes.Equal(got, goodbye) {
+		t.Error("no goodbye is heard after that")
+	}
+}
+
+func TestClientsWithACertificateOfRSAConnect(t *testing.T) {
+	t.Parallel()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	must(t, err)
+	certificate, err := webrtc.GenerateCertificate(key)
+	must(t, err)
+	var s webrtc.SettingEngine
+	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	c := publish(t, openEngine(t, Options{}), cameraOptions{client: newClientOver(t, s, webrtc.Configuration{Certificates: []webrtc.Certificate{*certificate}}, nil)})
+	wait(t, c.story.media, "media")
 }
 
 func TestAPanicOverAnOfferIsARefusal(t *testing.T) {

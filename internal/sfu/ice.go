@@ -9,8 +9,9 @@ import (
 )
 
 // The controlled side of ICE (RFC 8445) as a server with a known address needs it: the peer checks our address
-// and nominates; where its authentic checks come from is where it is. Before media go to an
-// address, it must have answered a check of ours: nobody can aim them at a third party.
+// and nominates; where its authentic checks come from is where it is. Media go only to an address that has answered a check of ours, whose
+// transaction nobody else can know, and only as long as it goes on to do so (RFC 7675): nobody can aim them at a third party,
+// not even by a check that was overheard and sent again, nor at an address that was once the peer's.
 
 // credentials are one side's of an ICE session.
 type credentials struct{ ufrag, pwd string }
@@ -30,12 +31,27 @@ type candidate struct {
 
 // check is a connectivity check of ours that may still be answered.
 type check struct {
-	candidate
-	id   transaction
-	made time.Time
+	session *session
+	id      transaction
+	made    time.Time
 }
 
-const maxAddresses = 8 // of one peer, remembered
+// inquiry is what a link knows of an address by its checks. It is protected by the link's mutex.
+type inquiry struct {
+	proved bool          // it has answered
+	checks [8]check      // the last we made
+	tries  int           // since it answered
+	due    time.Time     // not before then the next
+	trip   time.Duration // of the last answer
+}
+
+const (
+	maxAddresses = 8                      // of one peer, remembered
+	checkPause   = 200 * time.Millisecond // between checks, and a round trip
+	quickTries   = 5                      // after which the pauses get longer
+	maxTries     = 10                     // after which a chosen address is left alone: whoever is there and does not know of it
+	doubtSpan    = time.Second            // and two round trips: a peer that checks from elsewhere does not answer where it has been
+)
 
 func newSession(l *link, remote credentials) *session {
 	local := credentials{rand.Text()[:16], rand.Text() + rand.Text()[:6]}
@@ -57,7 +73,7 @@ func (l *link) restart(remote credentials) credentials {
 	return s.local
 }
 
-// asked answers a check of the peer's.
+// asked answers a check of the peer's. What else is sent because of it is one check of ours, if one is due.
 func (l *link) asked(s *session, m *stunMessage, theirs []byte, from netip.AddrPort, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,32 +88,34 @@ func (l *link) asked(s *session, m *stunMessage, theirs []byte, from netip.AddrP
 	l.heard.Store(now.UnixNano())
 	a, ours := l.address(from)
 	_ = l.port.write(newSTUN(bindingSuccess, m.id).withAddress(from).sealed(&s.ours), from)
+	settled := s == l.current && a == l.remote.Load() && ours
 	switch {
-	case m.nominates && a.proved && ours:
-		l.settle(s, a)
-	case m.nominates:
-		l.candidate, l.tries = candidate{s, a}, 0
-		l.check(s, a)
-	case !a.proved && !a.asked || !ours:
-		l.check(s, a)
-	case a.proved:
-		l.doubt(s, a)
+	case m.nominates && !settled:
+		l.consider(candidate{s, a}, now)
+	case !a.proved || !ours:
+		l.ask(s, a, now)
+	default:
+		l.doubt(s, a, now)
 	}
-	a.asked = true
 }
 
 // doubt is for a peer that checks from an address which it has not chosen, perhaps because it has moved: then it does not answer
 // at the old one any more. l.mu is held.
-func (l *link) doubt(s *session, a *address) {
+func (l *link) doubt(s *session, a *address, now time.Time) {
 	remote := l.remote.Load()
 	if remote == nil || remote == a || s != l.current {
 		return
 	}
 	if l.rival == nil {
-		l.missed = 0
-		l.check(s, remote)
+		l.doubted = now
+		l.ask(s, remote, now)
 	}
 	l.rival = a
+}
+
+// forsaken tells whether the peer has not answered where it was for so long that it must be where its checks come from. l.mu is held.
+func (l *link) forsaken(remote *address, now time.Time) bool {
+	return l.rival != nil && now.Sub(l.doubted) >= doubtSpan+2*max(remote.trip, l.rival.trip)
 }
 
 // address finds what is known of an address, and makes it the link's in the port's table; when it is another link's, only
@@ -113,36 +131,64 @@ func (l *link) address(from netip.AddrPort) (_ *address, ours bool) {
 	} else {
 		p.claims[from] = l
 	}
-	for _, a := range l.known {
-		if a.AddrPort == from {
-			return a, ours
-		}
+	if a := l.find(from); a != nil {
+		return a, ours
 	}
 	if len(l.known) == maxAddresses {
 		oldest = l.known[0]
 		if oldest == l.remote.Load() {
 			oldest = l.known[1]
 		}
-		if oldest == l.rival {
-			l.rival = nil
-		}
-		if oldest == l.candidate.address {
-			l.candidate = candidate{}
-		}
 		p.release(l, oldest.AddrPort)
-		l.known = slices.DeleteFunc(l.known, func(a *address) bool { return a == oldest })
+		l.drop(oldest)
 	}
 	a := &address{AddrPort: from, native: p.native(from), pipe: p.pipes[from]}
 	l.known = append(l.known, a)
 	return a, ours
 }
 
+// find finds an address among those that are known. l.mu is held.
+func (l *link) find(from netip.AddrPort) *address {
+	for _, a := range l.known {
+		if a.AddrPort == from {
+			return a
+		}
+	}
+	return nil
+}
+
+// drop forgets an address. l.mu is held.
+func (l *link) drop(a *address) {
+	l.known = slices.DeleteFunc(l.known, func(k *address) bool { return k == a })
+	if l.rival == a {
+		l.rival = nil
+	}
+	if l.candidate.address == a {
+		l.candidate = candidate{}
+	}
+}
+
+// consider sends media to an address if it answers a check that is made now or later. l.mu is held.
+func (l *link) consider(c candidate, now time.Time) {
+	l.candidate = c
+	l.ask(c.session, c.address, now)
+}
+
+// ask checks an address, unless a check of it may still be answered and it is too early for another. l.mu is held.
+func (l *link) ask(s *session, a *address, now time.Time) {
+	if a.tries == 0 || !now.Before(a.due) {
+		l.check(s, a, now)
+	}
+}
+
 // check asks whether the peer is really at an address. l.mu is held.
-func (l *link) check(s *session, a *address) {
-	c := check{candidate: candidate{s, a}, made: time.Now()}
+func (l *link) check(s *session, a *address, now time.Time) {
+	c := check{session: s, made: now}
 	_, _ = rand.Read(c.id[:])
-	l.checks[l.made%len(l.checks)] = c
-	l.made++
+	a.checks[a.tries%len(a.checks)] = c
+	pause := (checkPause + a.trip) << max(0, min(a.tries-quickTries, 10))
+	a.due = now.Add(min(pause, l.port.timing.keepalive))
+	a.tries++
 	const priority = 110<<24 | 65535<<8 | 255 // as if we were peer-reflexive
 	_ = l.port.write(newSTUN(bindingRequest, c.id).
 		with(attrUsername, []byte(s.remote.ufrag+":"+s.local.ufrag)).
@@ -155,30 +201,38 @@ func (l *link) check(s *session, a *address) {
 func (l *link) answered(m *stunMessage, from netip.AddrPort, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i := slices.IndexFunc(l.checks[:], func(c check) bool { return c.session != nil && c.id == m.id && c.address.AddrPort == from })
-	if i < 0 || !m.authentic(&l.checks[i].session.theirs) {
+	a := l.find(from)
+	if a == nil {
 		return false
 	}
-	c := l.checks[i]
-	l.trip.Store(max(0, int64(now.Sub(c.made))))
-	l.checks[i] = check{}
+	i := slices.IndexFunc(a.checks[:], func(c check) bool { return c.session != nil && c.id == m.id })
+	if i < 0 || !m.authentic(&a.checks[i].session.theirs) {
+		return false
+	}
+	c := a.checks[i]
+	a.proved, a.tries, a.checks[i] = true, 0, check{}
+	a.due, a.trip = now.Add(l.port.timing.keepalive), max(0, now.Sub(c.made))
+	l.trip.Store(int64(a.trip))
 	l.heard.Store(now.UnixNano())
-	c.address.proved = true
-	switch c.address {
-	case l.candidate.address:
-		l.settle(l.candidate.session, c.address)
-	case l.remote.Load():
+	remote := l.remote.Load()
+	if a == remote {
 		l.rival = nil
-	default:
-		l.doubt(c.session, c.address)
+		l.consent.Store(now.UnixNano())
+	}
+	switch {
+	case l.candidate == candidate{c.session, a}:
+		l.settle(c.session, a, now)
+	case a != remote:
+		l.doubt(c.session, a, now)
 	}
 	l.greet()
 	return true
 }
 
-// settle sends media to an address from now on. l.mu is held.
-func (l *link) settle(s *session, a *address) {
+// settle sends media to an address from now on: it has just answered. l.mu is held.
+func (l *link) settle(s *session, a *address, now time.Time) {
 	l.candidate, l.rival = candidate{}, nil
+	l.consent.Store(now.UnixNano())
 	if s == l.next {
 		l.port.mu.Lock()
 		delete(l.port.sessions, l.current.local.ufrag)
@@ -190,57 +244,41 @@ func (l *link) settle(s *session, a *address) {
 	}
 }
 
-// maxTries is how often the peer's choice is checked before it has to choose again: whoever is there and does not
-// know of it is left alone.
-const maxTries = 50
-
-// maxMissed is how often a peer that checks from elsewhere may not answer where it has been until we follow it.
-const maxMissed = 5
-
-// tend makes the checks that are due: of an address that has not answered yet, and of a peer that has been
-// quiet (RFC 7675).
+// tend makes the checks that are due: of an address that was chosen and has not answered yet, and of the one that media go to.
 func (l *link) tend(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		return
 	}
-	if c := l.candidate; c.address != nil {
-		l.check(c.session, c.address)
-		if l.tries++; l.tries == maxTries {
-			l.candidate = candidate{}
-		}
-	}
 	remote := l.remote.Load()
-	switch {
-	case remote == nil:
-	case l.rival != nil && l.missed == maxMissed:
-		l.settle(l.current, l.rival)
-	case l.rival != nil || l.silence(now) > l.port.timing.keepalive:
-		l.missed++
-		l.check(l.current, remote)
-	case l.probes.Load() && now.Sub(l.probed) >= probeEvery:
-		l.probed = now
-		l.check(l.current, remote)
+	if remote != nil && l.forsaken(remote, now) {
+		l.consider(candidate{l.current, l.rival}, now)
+		l.rival = nil
+	}
+	switch c := l.candidate; {
+	case c.address == nil || now.Before(c.address.due):
+	case c.address.tries < maxTries:
+		l.check(c.session, c.address, now)
+	default:
+		l.candidate = candidate{}
+	}
+	if remote != nil && !now.Before(remote.due) {
+		l.check(l.current, remote, now)
 	}
 }
 
 // lose forgets an address that cannot be used any more. If the peer was there, it may be where it was before.
-func (l *link) lose(from netip.AddrPort) {
+func (l *link) lose(from netip.AddrPort, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	gone := func(a *address) bool { return a.AddrPort == from }
-	l.known = slices.DeleteFunc(l.known, gone)
-	if l.rival != nil && gone(l.rival) {
-		l.rival = nil
+	gone := l.find(from)
+	if gone == nil {
+		return
 	}
-	if a := l.candidate.address; a != nil && gone(a) {
-		l.candidate = candidate{}
-	}
-	if remote := l.remote.Load(); remote != nil && gone(remote) {
-		if a := l.proved(); a != nil {
-			l.settle(l.current, a)
-		}
+	l.drop(gone)
+	if a := l.proved(); a != nil && gone == l.remote.Load() && l.candidate.address == nil {
+		l.consider(candidate{l.current, a}, now)
 	}
 }
 

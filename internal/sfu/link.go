@@ -21,10 +21,11 @@ type link struct {
 	inbox     inbox
 	remote    atomic.Pointer[address] // where media go; nil before ICE has found and proved it
 	heard     atomic.Int64            // when something authentic came last, in Unix nanoseconds
+	consent   atomic.Int64            // when the address that media go to agreed to it last
 	stage     atomic.Int32            // a linkStage
 	keys      atomic.Pointer[keys]    // set before the stage is linkUp
-	probes    atomic.Bool             // round trips are to be measured
-	trip      atomic.Int64            // the last one, in nanoseconds
+	trip      atomic.Int64            // the last round trip, in nanoseconds
+	sends     bool                    // the peer does, and gets reports only: its media are an answer, too
 	opened    opened                  // owned by whoever calls receive
 
 	mu        sync.Mutex
@@ -32,13 +33,10 @@ type link struct {
 	next      *session   // of an ICE restart, until the peer uses it
 	known     []*address // from which authentic checks came, the oldest first
 	candidate candidate  // chosen by the peer, not proved yet
-	tries     int        // to have it proved
 	rival     *address   // the peer checks from there, not from where it has chosen to be
-	missed    int        // our checks of the chosen address since the rival came up
-	checks    [8]check   // the last we made
-	made      int        // checks so far
-	probed    time.Time  // when the last of these went to where media go
+	doubted   time.Time  // since when it does
 	closed    bool
+	shook     int  // bytes of the peer's side of the handshake
 	shaking   bool // the handshake has begun
 	conn      *dtls.Conn
 	records   *packetio.Buffer // DTLS that has come
@@ -60,8 +58,7 @@ type address struct {
 	netip.AddrPort
 	native nativeAddress
 	pipe   *pipe // nil for UDP
-	asked  bool  // we have checked it; protected by the link's mutex, like proved
-	proved bool  // it answered a check of ours
+	inquiry
 }
 
 var errNotConnected = errors.New("sfu: the peer is not connected")
@@ -70,7 +67,9 @@ var errNotConnected = errors.New("sfu: the peer is not connected")
 func (p *port) dial(remote credentials, h handshake, wake func()) *link {
 	l := &link{port: p, handshake: h, wake: wake, records: packetio.NewBuffer()}
 	l.records.SetLimitSize(recordBacklog)
-	l.heard.Store(time.Now().UnixNano())
+	now := time.Now().UnixNano()
+	l.heard.Store(now)
+	l.consent.Store(now)
 	l.current = newSession(l, remote)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,9 +92,9 @@ func (l *link) become(s linkStage) {
 	l.wake()
 }
 
-// silence is how long nothing authentic has come.
+// silence is how long the address that media go to has not agreed to it. What the peer says from elsewhere does not break it.
 func (l *link) silence(now time.Time) time.Duration {
-	return time.Duration(now.UnixNano() - l.heard.Load())
+	return time.Duration(now.UnixNano() - l.consent.Load())
 }
 
 // sendReports sends RTCP. It may be lost, so there is nothing to be done about errors.
@@ -157,27 +156,39 @@ type inbox struct {
 	ends  []arrival
 }
 
-// arrival is a packet's end in the inbox and its time.
+// arrival is a packet's end in the inbox, its time, and whether it came from where media go to.
 type arrival struct {
-	end int
-	at  time.Time
+	end  int32
+	home bool
+	at   time.Time
 }
 
 const (
 	mediaBacklog  = 512 << 10 // bytes; what comes while so much waits is dropped
+	earlyBacklog  = 16 << 10  // before there are keys, so that those who never agree on any cost little
 	recordBacklog = 64 << 10
 	keptBacklog   = 64 << 10 // memory that an emptied inbox keeps
 )
 
-// put keeps a copy of b and tells whether the inbox was empty.
-func (i *inbox) put(b []byte, now time.Time) bool {
+// put keeps a packet, and tells whether the peer is to be woken.
+func (l *link) put(b []byte, from netip.AddrPort, now time.Time) bool {
+	room := mediaBacklog
+	if l.keys.Load() == nil {
+		room = earlyBacklog
+	}
+	remote := l.remote.Load()
+	return l.inbox.put(b, remote != nil && remote.AddrPort == from, now, room)
+}
+
+// put keeps a copy of b, unless more than room would wait, and tells whether the inbox was empty.
+func (i *inbox) put(b []byte, home bool, now time.Time, room int) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if len(i.bytes)+len(b) > mediaBacklog {
+	if len(i.bytes)+len(b) > room {
 		return false
 	}
 	i.bytes = append(i.bytes, b...)
-	i.ends = append(i.ends, arrival{len(i.bytes), now})
+	i.ends = append(i.ends, arrival{int32(len(i.bytes)), home, now})
 	return len(i.ends) == 1
 }
 

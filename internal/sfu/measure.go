@@ -16,7 +16,6 @@ const (
 	readEvery   = time.Second     // rates are of so long a time
 	loadWindow  = 5 * time.Second // what a Load sums up
 	silentAfter = 5 * time.Second // without a packet, audio or video counts as stopped
-	probeEvery  = 5 * time.Second // round trips to publishers are measured
 )
 
 // Progress is how far a peer's connection has come.

@@ -174,7 +174,7 @@ func (c *pipe) take(b []byte, now time.Time) {
 		c.port.take(b, c.from, now)
 		return
 	}
-	if l := c.port.at(c.from); l != nil && b[0] < 192 && l.inbox.put(b, now) {
+	if l := c.port.at(c.from); l != nil && b[0] < 192 && l.put(b, c.from, now) {
 		l.wake()
 	}
 }
@@ -210,7 +210,7 @@ func (c *pipe) depart() {
 	p.introduced(c)
 	p.mu.Unlock()
 	if l != nil {
-		l.lose(c.from)
+		l.lose(c.from, time.Now())
 	}
 }
 

@@ -46,7 +46,7 @@ func TestMediaFlowOverTCPWhereThereIsNoUDP(t *testing.T) {
 		connectionState(t, v.client, webrtc.PeerConnectionStateClosed)
 		<-v.sub.Done()
 	}
-	must(t, c.GracefulClose()) // so does theirs
+	c.pub.Close() // theirs does not always: pion may end the connection with it unsent
 	if err := wait(t, c.closed, "end"); err != nil {
 		t.Error(err)
 	}
@@ -151,7 +151,14 @@ func (c *caller) hungUp() {
 func (c *caller) settle(l *link) {
 	c.t.Helper()
 	c.send(asks(l.current.local, theirs, true))
-	for range 2 { // an answer and a question
+	c.answers()
+	until(c.t, "address", func() bool { return l.remote.Load() != nil })
+}
+
+// answers answers the next question, whatever comes before it.
+func (c *caller) answers() {
+	c.t.Helper()
+	for {
 		var m stunMessage
 		if !m.parse(c.receive()) {
 			c.t.Fatal("no STUN")
@@ -159,9 +166,9 @@ func (c *caller) settle(l *link) {
 		if m.kind == bindingRequest {
 			k := newSTUNKey(theirs.pwd)
 			c.send(newSTUN(bindingSuccess, m.id).withAddress(home).sealed(&k))
+			return
 		}
 	}
-	until(c.t, "address", func() bool { return l.remote.Load() != nil })
 }
 
 func TestStrangersOnTCPAreCutShort(t *testing.T) {
@@ -264,6 +271,7 @@ func TestAPipeThatBreaksLeavesThePeerWhereItWasBefore(t *testing.T) {
 	second.settle(l)
 	until(t, "change of address", func() bool { return l.remote.Load() != before })
 	_ = second.Close()
+	first.answers()
 	until(t, "change back", func() bool { return l.remote.Load() == before })
 	_ = first.Close()
 	noPipes(t, p)

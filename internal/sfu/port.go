@@ -50,7 +50,7 @@ const (
 	readPause    = 10 * time.Millisecond  // after a failed read
 	failureSpan  = time.Second            // for which a failed read tells on the socket
 	receiveMTU   = 2048                   // larger datagrams are no media
-	consentSlice = 200 * time.Millisecond // at most, between looks at links that need a check
+	tendEvery    = 100 * time.Millisecond // or more often, to look for links that need a check
 )
 
 func openPort(conn net.PacketConn, ips []net.IP, log *slog.Logger, t timing, refused *atomic.Uint64) (*port, error) {
@@ -176,7 +176,7 @@ func (p *port) take(b []byte, from netip.AddrPort, now time.Time) {
 			l.takeRecord(b)
 		}
 	case b[0] >= 128 && b[0] < 192:
-		if l := p.at(from); l != nil && l.inbox.put(b, now) {
+		if l := p.at(from); l != nil && l.put(b, from, now) {
 			p.touched = append(p.touched, l)
 		}
 	}
@@ -246,7 +246,7 @@ func (p *port) at(from netip.AddrPort) *link {
 
 // tend has each link make the connectivity checks that are due.
 func (p *port) tend() {
-	tick := time.NewTicker(min(p.timing.keepalive, consentSlice))
+	tick := time.NewTicker(min(p.timing.keepalive, tendEvery))
 	defer tick.Stop()
 	var all []*link
 	for {

@@ -67,7 +67,7 @@ func (e *Engine) Publish(ctx context.Context, offer string, n Notify) (_ *Public
 	if err != nil {
 		return nil, "", err
 	}
-	p.link.probes.Store(true)
+	p.link.sends = true
 	go p.run()
 	return p, answer, nil
 }

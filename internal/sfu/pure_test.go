@@ -393,7 +393,7 @@ func benchLink(t testing.TB, p *port, to netip.AddrPort, profile srtp.Protection
 	must(t, err)
 	l := &link{port: p, wake: func() {}}
 	l.keys.Store(k)
-	l.remote.Store(&address{AddrPort: to, native: p.native(to), proved: true})
+	l.remote.Store(&address{AddrPort: to, native: p.native(to), inquiry: inquiry{proved: true}})
 	l.stage.Store(int32(linkUp))
 	return l
 }

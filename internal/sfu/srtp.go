@@ -195,7 +195,7 @@ func (l *link) receive(r receiver) error {
 	}
 	o := &l.opened
 	o.bytes, o.ends = l.inbox.swap(o.bytes, o.ends)
-	start := 0
+	start := int32(0)
 	for _, a := range o.ends {
 		b := o.bytes[start:a.end]
 		start = a.end
@@ -226,6 +226,9 @@ func (l *link) open(k *keys, b []byte, a arrival, r receiver) error {
 		return nil // a stranger's, or a repeated one
 	}
 	l.heard.Store(a.at.UnixNano())
+	if l.sends && a.home {
+		l.consent.Store(a.at.UnixNano())
+	}
 	if err := l.opened.know(source); err != nil {
 		return err
 	}

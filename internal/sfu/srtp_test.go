@@ -206,7 +206,7 @@ func FuzzSRTP(f *testing.F) {
 				continue
 			}
 			l := benchLink(t, nowhere(func(*batch) {}), home, profile)
-			l.inbox.put(b, epoch)
+			l.put(b, home, epoch)
 			if err := l.receive(nobody{t}); err != nil || len(l.opened.streams) > 0 {
 				t.Fatal(err, l.opened.streams)
 			}
