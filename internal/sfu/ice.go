@@ -21,6 +21,7 @@ type session struct {
 	link          *link
 	local, remote credentials
 	ours, theirs  stunKey // of what is sent to us, and to them
+	tie           [8]byte // section 16.1; it never decides, but some (OBS) take zero for none at all
 }
 
 // candidate is an address that the peer has nominated.
@@ -55,7 +56,9 @@ const (
 
 func newSession(l *link, remote credentials) *session {
 	local := credentials{rand.Text()[:16], rand.Text() + rand.Text()[:6]}
-	return &session{link: l, local: local, remote: remote, ours: newSTUNKey(local.pwd), theirs: newSTUNKey(remote.pwd)}
+	s := &session{link: l, local: local, remote: remote, ours: newSTUNKey(local.pwd), theirs: newSTUNKey(remote.pwd)}
+	_, _ = rand.Read(s.tie[:])
+	return s
 }
 
 // restart begins another session. The old one goes on until the peer uses the new.
@@ -192,7 +195,7 @@ func (l *link) check(s *session, a *address, now time.Time) {
 	const priority = 110<<24 | 65535<<8 | 255 // as if we were peer-reflexive
 	_ = l.port.write(newSTUN(bindingRequest, c.id).
 		with(attrUsername, []byte(s.remote.ufrag+":"+s.local.ufrag)).
-		with(attrControlled, make([]byte, 8)).
+		with(attrControlled, s.tie[:]).
 		with(attrPriority, binary.BigEndian.AppendUint32(nil, priority)).
 		sealed(&s.theirs), a.AddrPort)
 }

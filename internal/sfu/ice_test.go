@@ -107,6 +107,22 @@ func TestMediaGoOnlyWhereOurOwnCheckWasAnswered(t *testing.T) {
 	}
 }
 
+func TestChecksSayWhoControlsInAWayThatNobodyMistakes(t *testing.T) {
+	t.Parallel()
+	p, l, out := iceLink()
+	p.take(asks(l.current.local, theirs, false), home, epoch)
+	p.take(asks(l.current.local, theirs, true), abroad, epoch)
+	var ties [][]byte
+	for _, sent := range out.sent {
+		if at := bytes.Index(sent.bytes, []byte{attrControlled >> 8, attrControlled & 0xff, 0, 8}); at > 0 {
+			ties = append(ties, sent.bytes[at+4:at+12])
+		}
+	}
+	if len(ties) != 2 || !bytes.Equal(ties[0], ties[1]) || bytes.Equal(ties[0], make([]byte, 8)) {
+		t.Errorf("tie-breakers %x; libjuice takes zero for none and refuses the check", ties)
+	}
+}
+
 func TestTheHandshakeWaitsUntilThePeerHasShownWhereItIs(t *testing.T) {
 	t.Parallel()
 	p, l, out := iceLink()
