@@ -84,9 +84,12 @@ func do[T any](t *testing.T, tab *tab, expression string, args ...any) T {
 		must(t, err)
 		args[i] = string(data)
 	}
+	if len(args) > 0 {
+		expression = fmt.Sprintf(expression, args...)
+	}
 	ctx, cancel := context.WithTimeout(tab.ctx, time.Minute)
 	defer cancel()
-	out, err := chromedp.Run(ctx, chromedp.Evaluate[T](fmt.Sprintf(expression, args...), chromedp.EvalAwaitPromise))
+	out, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
 		t.Fatalf("%s: %v", strings.SplitN(expression, "(", 2)[0], err)
 	}

@@ -37,6 +37,7 @@ func TestTwoPeopleMeetOnTheJoinPage(t *testing.T) {
 		if i == 0 {
 			tab.shows(t, "#camera", "fake")
 			tab.look(t, "door")
+			tab.accessible(t, "the door")
 		}
 		tab.press(t, "#entry button")
 		tab.shows(t, "#who-is-here", fmt.Sprintf("People (%d)", i+1))
@@ -52,6 +53,9 @@ func TestTwoPeopleMeetOnTheJoinPage(t *testing.T) {
 	tabs[0].shows(t, "#people", "watching")
 	tabs[0].shows(t, "#tile-"+bob+" .quality", "good")
 	tabs[0].look(t, "stage")
+	tabs[0].accessible(t, "the stage")
+	tabs[0].says(t, "wim has joined.")
+	tabs[0].fits(t)
 
 	tabs[1].press(t, "#mic")
 	tabs[0].shows(t, "#tile-"+bob+" .muted", "muted")
@@ -99,6 +103,12 @@ func TestTheJoinPageSaysWhyATokenIsNotGood(t *testing.T) {
 	tab.press(t, "#entry button")
 	tab.shows(t, "#status.bad", "stage")
 	tab.shows(t, "h1", "Join a stage")
+
+	tab = browse(t, b.url+"/join#token=abc.def.ghi")
+	tab.press(t, "#entry button")
+	tab.shows(t, "#status.bad", "not a participant token")
+	equal(t, "where one is to type", do[string](t, tab, "document.activeElement.id"), "token")
+	tab.accessible(t, "a bad token")
 }
 
 func TestALinkDoesNotSendTheCameraToAnotherServerByItself(t *testing.T) {
@@ -111,6 +121,7 @@ func TestALinkDoesNotSendTheCameraToAnotherServerByItself(t *testing.T) {
 	tab.press(t, "#entry button")
 	tab.shows(t, "#elsewhere", host)
 	tab.look(t, "elsewhere")
+	tab.accessible(t, "the question")
 	tab.press(t, "#stay")
 	tab.misses(t, "#elsewhere")
 	equal(t, "a session on the other server", there.session(t, arn), "")
@@ -254,6 +265,27 @@ func (tab *tab) misses(t *testing.T, selector string) {
 	})
 }
 
+// says waits until what a screen reader is told of comings and goings has this in it.
+func (tab *tab) says(t *testing.T, text string) {
+	t.Helper()
+	eventually(t, time.Minute, func() string {
+		if said := do[string](t, tab, "document.getElementById('news').textContent"); !strings.Contains(said, text) {
+			return fmt.Sprintf("said was %q, not %q", said, text)
+		}
+		return ""
+	})
+}
+
+// fits checks that on a phone nothing leads out of the screen.
+func (tab *tab) fits(t *testing.T) {
+	t.Helper()
+	must(t, chromedp.Do(tab.ctx, chromedp.EmulateViewport(390, 844)))
+	out := do[[]string](t, tab, `[...document.querySelectorAll("#stage *")].filter((e) => e.checkVisibility() && !e.closest(".unseen"))
+		.filter((e) => { const r = e.getBoundingClientRect(); return r.right > innerWidth + 1 || r.left < -1; }).map((e) => e.outerHTML)`)
+	equal(t, "what does not fit on a phone", out, []string{})
+	must(t, chromedp.Do(tab.ctx, chromedp.EmulateReset()))
+}
+
 // sees waits until somebody's picture moves.
 func (tab *tab) sees(t *testing.T, id string) {
 	t.Helper()
@@ -265,6 +297,37 @@ func (tab *tab) sees(t *testing.T, id string) {
 	})
 }
 
+// accessible has axe look at the page as it is, with the rules of WCAG 2.2 AA and good practice.
+func (tab *tab) accessible(t *testing.T, what string) {
+	t.Helper()
+	axe, err := os.ReadFile("js/node_modules/axe-core/axe.min.js")
+	if err != nil {
+		if os.Getenv("CALLBOARD_E2E") == "all" {
+			t.Error(err)
+		}
+		return
+	}
+	do[any](t, tab, string(axe)+"; 0")
+	for _, scheme := range []string{"light", "dark"} {
+		tab.prefers(t, scheme)
+		broken := do[[]string](t, tab, `axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] })
+			.then(({ violations }) => violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html).join(" ")))`)
+		if len(broken) > 0 {
+			t.Errorf("%s, %s:\n%s", what, scheme, strings.Join(broken, "\n"))
+		}
+	}
+}
+
+// prefers sets the colour scheme that the browser says its user likes.
+func (tab *tab) prefers(t *testing.T, scheme string) {
+	t.Helper()
+	features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}
+	must(t, chromedp.Do(tab.ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
+		return err
+	})))
+}
+
 // look leaves pictures of the page, large and small, light and dark, in the
 // directory that CALLBOARD_SCREENSHOTS names, if it does.
 func (tab *tab) look(t *testing.T, name string) {
@@ -274,14 +337,10 @@ func (tab *tab) look(t *testing.T, name string) {
 		return
 	}
 	for _, scheme := range []string{"light", "dark"} {
+		tab.prefers(t, scheme)
 		for size, wide := range map[string][2]int64{"desktop": {1280, 800}, "phone": {390, 844}} {
 			ctx, cancel := context.WithTimeout(tab.ctx, time.Minute)
 			must(t, chromedp.Do(ctx, chromedp.EmulateViewport(wide[0], wide[1])))
-			features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}
-			must(t, chromedp.Do(ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-				_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
-				return err
-			})))
 			picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 			cancel()
 			must(t, err)

@@ -7,28 +7,26 @@ export class Devices {
   tracks = { audio: null, video: null };
   #meter;
 
-  /** Asks for both, or for what can be had of them; gives what could not be. */
+  /** Asks for both, or for what can be had of them; says what could not be, "" if all could. */
   async open() {
     const missing = [];
-    for (const kind of ["video", "audio"]) {
-      try { await this.choose(kind, ""); } catch (error) { missing.push(reason(kind, error)); }
-    }
-    await this.list();
-    return missing;
+    for (const kind of ["video", "audio"]) missing.push(await this.choose(kind, ""));
+    navigator.mediaDevices?.addEventListener("devicechange", () => this.list());
+    return missing.filter(Boolean).join(" ");
   }
 
-  /** Takes another device of a kind; "none" gives it up. */
+  /** Takes another device of a kind; "none" gives it up, "" is any. Says why it could not be had, "" if it could. */
   async choose(kind, id) {
     this.tracks[kind]?.stop();
     this.tracks[kind] = null;
+    let why = "";
     if (id !== "none") {
-      if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
-      const wish = { deviceId: id ? { exact: id } : undefined, ...(kind === "video" && { width: 1280, height: 720, frameRate: 30 }) };
-      const stream = await navigator.mediaDevices.getUserMedia({ [kind]: wish });
-      [this.tracks[kind]] = stream.getTracks();
+      try { this.tracks[kind] = await take(kind, id); } catch (error) { why = reason(kind, error); }
     }
-    if (kind === "video") this.#preview();
+    if (kind === "video") this.#preview(why);
     else this.#listen();
+    await this.list();
+    return why;
   }
 
   /** Fills the two menus. */
@@ -36,9 +34,9 @@ export class Devices {
     const all = await navigator.mediaDevices?.enumerateDevices() ?? [];
     for (const [menu, kind, of] of [["camera", "videoinput", "video"], ["microphone", "audioinput", "audio"]]) {
       const current = this.tracks[of]?.getSettings().deviceId ?? "none";
-      element(menu).replaceChildren(
-        ...all.filter((d) => d.kind === kind && d.deviceId).map((d) => new Option(d.label || "Unnamed", d.deviceId)),
-        new Option("None", "none"));
+      const known = all.filter((d) => d.kind === kind && d.deviceId).map((d) => new Option(d.label || "Unnamed", d.deviceId));
+      const ask = known.length === 0 ? [new Option(`Ask for the ${menu}`, "")] : [];
+      element(menu).replaceChildren(...known, new Option("None", "none"), ...ask);
       element(menu).value = current;
     }
   }
@@ -49,11 +47,12 @@ export class Devices {
     this.#meter = undefined;
   }
 
-  #preview() {
+  #preview(why) {
     const { video } = this.tracks;
     element("preview").srcObject = video && new MediaStream([video]);
     element("preview").classList.toggle("mirrored", Boolean(video));
     element("no-camera").hidden = Boolean(video);
+    element("no-camera").textContent = why || "The camera is off.";
   }
 
   // listen shows how loud the microphone is.
@@ -74,6 +73,13 @@ export class Devices {
       show(Math.min(Math.sqrt(wave.reduce((sum, v) => sum + v * v, 0) / wave.length) * 6, 1));
     }, 100);
   }
+}
+
+async function take(kind, id) {
+  if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
+  const wish = { deviceId: id ? { exact: id } : undefined, ...(kind === "video" && { width: 1280, height: 720, frameRate: 30 }) };
+  const stream = await navigator.mediaDevices.getUserMedia({ [kind]: wish });
+  return stream.getTracks()[0];
 }
 
 function reason(kind, error) {

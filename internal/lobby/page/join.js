@@ -1,13 +1,16 @@
 // The page at /join: a token in, people and pictures out.
 
-import { LocalStageStream, Stage, StageConnectionState, StageEvents, SubscribeType } from "../sdk/stage.js";
+import { LocalStageStream, Stage, StageConnectionState, StageErrorCategory, StageErrorCode, StageEvents, SubscribeType } from "../sdk/stage.js";
 import { readToken } from "../sdk/token.js";
 import { Devices } from "./devices.js";
-import { nameOf, Tiles } from "./tiles.js";
+import { News } from "./news.js";
+import { figures, nameOf, Tiles } from "./tiles.js";
 
 const element = (id) => document.getElementById(id);
 const devices = new Devices();
 const tiles = new Tiles(element("grid"));
+const news = new News(element("news"));
+const judged = new Map(); // participant id -> what was measured last
 let stage = null, streams = [], judging;
 
 function say(text, bad = false) {
@@ -55,11 +58,12 @@ function trusted(token) {
 function introduce() {
   const token = element("token").value.trim();
   element("who").textContent = "";
+  element("token").ariaInvalid = "false";
   if (!token) return;
   try {
     const claims = readToken(token), there = hosts(claims).join(" and ");
     const may = [claims.capabilities?.allow_publish && "publish", claims.capabilities?.allow_subscribe && "watch"].filter(Boolean);
-    element("who").textContent = `${claims.user_id || claims.jti}, may ${may.join(" and ") || "only be there"}, until ${new Date(1000 * claims.exp).toLocaleString()}.${there && ` The server is ${there}.`}`;
+    element("who").textContent = `${claims.user_id || claims.jti}, may ${may.join(" and ") || "only be there"}, ${1000 * claims.exp < Date.now() ? "expired" : "until"} ${new Date(1000 * claims.exp).toLocaleString()}.${there && ` The server is ${there}.`}`;
   } catch {
     element("who").textContent = "This does not look like a participant token.";
   }
@@ -67,17 +71,29 @@ function introduce() {
 
 element("token").addEventListener("input", introduce);
 for (const [menu, kind] of [["camera", "video"], ["microphone", "audio"]]) {
-  element(menu).addEventListener("change", () =>
-    devices.choose(kind, element(menu).value).catch((error) => say(error.message, true)));
+  element(menu).addEventListener("change", async () => {
+    const why = await devices.choose(kind, element(menu).value);
+    say(why, Boolean(why));
+  });
 }
 element("entry").addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = event.submitter ?? element("entry").querySelector("button");
   button.disabled = true;
   const token = element("token").value.trim();
-  try { if (await trusted(token)) await join(token); } catch (error) { back(error.message, true); }
+  let failure;
+  try { if (await trusted(token)) await join(token); } catch (error) { failure = error; }
   button.disabled = false;
+  if (failure) refuse(failure);
 });
+
+// refuse says why nobody could join, where it can be mended.
+function refuse(error) {
+  back(error.message, true);
+  if (error.code !== StageErrorCode.TOKEN_MALFORMED && error.code !== StageErrorCode.TOKEN_EXPIRED) return;
+  element("token").ariaInvalid = "true";
+  element("token").focus();
+}
 
 // The stage.
 
@@ -113,8 +129,8 @@ function listen(on) {
   });
   on.on(StageEvents.STAGE_LEFT, (reason) => back(goodbyes[reason] ?? "The server has ended the connection."));
   on.on(StageEvents.ERROR, (error) => {
-    if (on.connectionState === StageConnectionState.ERRORED && error.code !== 4) back(error.message, true);
-    else say(error.message, true);
+    if (on.connectionState === StageConnectionState.ERRORED && error.code !== StageErrorCode.FAILED) back(error.message, true);
+    else say(explain(error), true);
   });
   on.on(StageEvents.STAGE_PARTICIPANT_STREAMS_ADDED, (info, list) => tiles.add(info, list));
   on.on(StageEvents.STAGE_PARTICIPANT_STREAMS_REMOVED, (info, list) => tiles.remove(info, list));
@@ -122,6 +138,20 @@ function listen(on) {
   for (const event of ["JOINED", "LEFT", "METADATA_CHANGED", "PUBLISH_STATE_CHANGED"]) {
     on.on(StageEvents[`STAGE_PARTICIPANT_${event}`], (info) => { look(info); people(); });
   }
+  const others = (tell) => (info) => !info.isLocal && !element("stage").hidden && tell(nameOf(info));
+  on.on(StageEvents.STAGE_PARTICIPANT_JOINED, others((name) => news.joined(name)));
+  on.on(StageEvents.STAGE_PARTICIPANT_LEFT, others((name) => news.left(name)));
+}
+
+// explain says what an error means for the one who reads it.
+function explain({ code, category, participantId, message }) {
+  const them = stage?.participants.find((p) => p.id === participantId);
+  const whose = them ? nameOf(them) : "somebody";
+  if (code === StageErrorCode.CODEC_MISMATCH && them) return `This browser cannot play the video of ${whose}, only the sound. ${message}`;
+  if (code !== StageErrorCode.FAILED || category === StageErrorCategory.JOIN_ERROR) return message;
+  const what = category === StageErrorCategory.PUBLISH_ERROR ? "What you send does not reach the server" : `What ${whose} sends does not reach you`;
+  const firefox = /Firefox/.test(navigator.userAgent) && ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+  return `${what}. Still trying. ${firefox ? "Firefox sends no media to 127.0.0.1: the server needs a media address beside it, such as --media 0.0.0.0:7481." : "Something on the way may block the server's media port."}`;
 }
 
 const goodbyes = {
@@ -139,34 +169,48 @@ function people() {
   const all = stage?.participants ?? [];
   element("who-is-here").textContent = `People (${all.length})`;
   element("people").querySelector("ul").replaceChildren(...all.map((info) => {
-    const line = document.createElement("li");
+    const line = document.createElement("li"), measured = judged.get(info.id);
     const does = !info.isPublishing ? "watching" : (info.isLocal ? muted("audio") : info.audioMuted) ? "muted" : "on stage";
-    line.append(Object.assign(document.createElement("span"), { textContent: nameOf(info) }),
-      Object.assign(document.createElement("span"), { textContent: does }));
+    for (const [className, textContent] of [["name", nameOf(info)], ["does", does], ["figures", measured ? figures(measured) : ""]]) {
+      line.append(Object.assign(document.createElement("span"), { className, textContent }));
+    }
     return line;
   }));
 }
 
+// judge measures everybody. Of what is muted there is nothing to judge.
 async function judge() {
-  for (const id of tiles.ids) tiles.judge(id, await stage?.quality(id) ?? null);
+  for (const info of stage?.participants ?? []) {
+    const { id } = info;
+    const silent = info.isLocal ? streams.every((s) => s.isMuted) : info.audioMuted && (info.videoStopped || !tiles.shows(id));
+    const measured = await stage?.quality(id) ?? null;
+    judged.set(id, silent ? null : measured);
+    tiles.judge(id, judged.get(id));
+    const waits = measured && !info.isLocal && !measured.fps && tiles.shows(id) && (await stage?.layers(id))?.paused;
+    tiles.note(id, waits ? "The picture waits: your connection is too slow for it." : "");
+  }
+  people();
 }
 
 function back(text, bad = false) {
   clearInterval(judging);
   stage = null;
   tiles.clear();
+  news.clear();
+  judged.clear();
   document.body.dataset.place = "door";
   element("stage").hidden = true;
   element("door").hidden = false;
   for (const stream of streams) stream.setMuted(false);
   for (const [button, words] of [["mic", "Mute"], ["cam", "Stop video"]]) press(button, false, words);
+  element("entry").querySelector("button").focus();
   say(text, bad);
 }
 
 // Controls.
 
 function press(id, on, words) {
-  element(id).ariaPressed = String(on);
+  element(id).classList.toggle("off", on);
   element(id).textContent = words;
 }
 
@@ -188,7 +232,8 @@ element("who-is-here").addEventListener("click", () => {
 });
 
 introduce();
-for (const text of await devices.open()) say(text, true);
+const missing = await devices.open();
+if (missing) say(missing, true);
 if (stage) {
   equip();
   devices.hush();
