@@ -33,6 +33,7 @@ func TestThereIsNoLiveSessionAfterItsEndButALatestOne(t *testing.T) {
 	e := w.join(w.newStage(), "ann")
 	w.record(e, stage.Left)
 	w.pass(time.Minute)
+	w.check(w.register.Sweep(t.Context()))
 	if got := w.get(Root + "/stages/" + e.Stage.ID + "/sessions/live"); got.status != 404 || got.code() != "ResourceNotFoundException" {
 		t.Errorf("live answers %d %s", got.status, got.body)
 	}

@@ -157,6 +157,7 @@ func TestAStageIsWatchedFromSessionToSession(t *testing.T) {
 	w.record(ann, stage.Left)
 	v.until(left)
 	w.pass(time.Minute)
+	w.check(w.register.Sweep(t.Context()))
 	v.until(sessionEnded)
 	id := v.id
 	bob := w.join(arn, "bob")

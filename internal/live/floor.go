@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -107,7 +108,7 @@ func Open(o Options) *Floor {
 	return f
 }
 
-// Run has the register sweep now and then until ctx ends. Then it lets nobody in
+// Run has the register sweep now and then until ctx ends, and sends everybody away whose stage was deleted. Then it lets nobody in
 // any more, ends everybody's presence with [stage.ReasonUnknown], and returns
 // when their leaving is recorded, or an error if that took too long.
 func (f *Floor) Run(ctx context.Context) error {
@@ -118,11 +119,28 @@ func (f *Floor) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return f.farewell()
 		case <-tick.C:
-			if err := f.Register.Sweep(ctx); err != nil && ctx.Err() == nil {
+			if err := errors.Join(f.Register.Sweep(ctx), f.closeOrphans(ctx)); err != nil && ctx.Err() == nil {
 				f.Log.Error("sweeping failed", "error", err)
 			}
 		}
 	}
+}
+
+// closeOrphans does what is left to do on stages whose deletion did not come to its end, because the process that
+// was asked died.
+func (f *Floor) closeOrphans(ctx context.Context) error {
+	ctx, cancel := f.patiently(ctx)
+	defer cancel()
+	orphans, err := f.Register.Orphans(ctx)
+	for _, arn := range orphans {
+		if err := f.Clear(ctx, arn, stage.ReasonStageDeleted); err != nil {
+			return err
+		}
+		if err := f.Register.CloseOrphan(ctx, arn); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 func (f *Floor) farewell() error {

@@ -175,7 +175,6 @@ func (q *inquest) readFacts(tx Tx, byID bool) error {
 		return nil
 	}
 	q.session = list[0]
-	q.session.settle(tx.Now(), q.service.linger)
 	q.live = q.session.Ended.IsZero()
 	if q.live {
 		q.say("session", Fine, "", "Session %s of the stage is live since %s, with %s connected.", q.session.ID, when(q.session.Started), people(q.session.Connected))

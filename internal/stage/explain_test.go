@@ -59,6 +59,7 @@ func TestAnExplanationBeginsWithWhatCannotWork(t *testing.T) {
 	w.record(ann, stage.PublishStarted, stage.PublishStopped, stage.Left)
 	wants(t, w.explain(arn, a.ParticipantID), "OK token: ", "OK session: ", "PROBLEM roll: It is DISCONNECTED: it left the live session at", absent, "NOTE publication: It does not publish; it stopped at")
 	w.pass(time.Hour)
+	w.check(w.Sweep(t.Context()))
 	wants(t, w.explain(arn, b.ParticipantID), "OK token: ", "NOTE session: The stage has no live session; the last one, "+ann.SessionID, "NOTE roll: It has not joined that session", absent, "NOTE publication")
 	w.pass(24 * time.Hour)
 	wants(t, w.explain(arn, b.ParticipantID), "PROBLEM token: |expired|TOKEN_EXPIRED", "NOTE session", "NOTE roll", absent, "NOTE publication")

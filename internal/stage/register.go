@@ -227,7 +227,7 @@ func (r *Register) Describe(ctx context.Context, e Entry, c Client) error {
 // row; when no session is live there is nowhere to write it.
 func (r *Register) Refuse(ctx context.Context, a Admission, f Fact) error {
 	return r.store.Update(ctx, func(tx Tx) error {
-		live, err := liveSession(tx, a.Stage, r.linger)
+		live, err := tx.LiveSession(a.Stage)
 		if errors.Is(err, ErrNoRow) {
 			return nil // nobody could ever read it
 		}

@@ -66,7 +66,6 @@ type Service struct {
 	floor     Floor
 	register  *Register // judges tokens that are to be explained
 	endpoints Endpoints
-	linger    time.Duration
 	quotas    Quotas
 	demanded  func(Demand)
 	signer    signer
@@ -90,7 +89,7 @@ func Open(ctx context.Context, o Options) (*Service, *Register, error) {
 		o.Rand = rand.Reader
 	}
 	s := &Service{
-		lottery: &lottery{source: o.Rand}, store: o.Store, endpoints: o.Endpoints, linger: o.Linger, quotas: o.Quotas,
+		lottery: &lottery{source: o.Rand}, store: o.Store, endpoints: o.Endpoints, quotas: o.Quotas,
 		demanded: o.Demanded, known: new(token.Known), now: o.Now, log: o.Log, probe: o.Probe,
 		walks: make(chan struct{}, walksAtOnce),
 	}

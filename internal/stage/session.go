@@ -7,7 +7,8 @@ import (
 )
 
 // Session is one continuous period in which a stage had participants. It ends
-// when nobody has been connected for the linger; its end is the last leaving.
+// when nobody has been connected for the linger; its end is the last leaving. It lasts until that is written
+// down, for a join may be under way, at another server perhaps, that keeps it open.
 type Session struct {
 	No        int64 // order of opening, unique over all sessions
 	Stage     ARN
@@ -19,26 +20,11 @@ type Session struct {
 	NextSeq   int64     // the join sequence number the next newcomer gets; starts at 1
 }
 
-// settle ends a session whose linger has run out, whether or not somebody got
-// round to writing that down.
+// settle ends a session whose linger has run out; whoever calls it writes that down, in the same transaction.
 func (s *Session) settle(now time.Time, linger time.Duration) {
 	if s.Ended.IsZero() && s.Connected == 0 && !s.LastLeft.IsZero() && !now.Before(s.LastLeft.Add(linger)) {
 		s.Ended = s.LastLeft
 	}
-}
-
-// liveSession reads the stage's live session; ErrNoRow when there is none or
-// its linger has run out.
-func liveSession(tx Tx, arn ARN, linger time.Duration) (Session, error) {
-	live, err := tx.LiveSession(arn)
-	if err != nil {
-		return Session{}, err
-	}
-	live.settle(tx.Now(), linger)
-	if !live.Ended.IsZero() {
-		return Session{}, ErrNoRow
-	}
-	return live, nil
 }
 
 // openSession gives the stage's live session, beginning one if there is none.
@@ -92,7 +78,6 @@ func (s *Service) session(tx Tx, c Caller, arn ARN, id string) (Session, error) 
 	if errors.Is(err, ErrNoRow) {
 		return Session{}, fail(NotFound, "Session %s does not exist on stage %s", id, arn)
 	}
-	found.settle(tx.Now(), s.linger)
 	return found, err
 }
 
@@ -108,9 +93,6 @@ func (s *Service) Sessions(ctx context.Context, c Caller, arn ARN, p Page) (list
 			return err
 		}
 		list, next = cut(list, p.Limit, func(x Session) int64 { return x.No })
-		for i := range list {
-			list[i].settle(tx.Now(), s.linger)
-		}
 		return nil
 	})
 	return list, next, err
@@ -147,7 +129,6 @@ func (s *Service) findSession(tx Tx, c Caller, arn ARN, name string) (Session, e
 		return Session{}, fail(NotFound, "Stage %s has had no session", arn)
 	}
 	found := list[0]
-	found.settle(tx.Now(), s.linger)
 	if name == LiveSession && !found.Ended.IsZero() {
 		return Session{}, fail(NotFound, "Stage %s has no live session", arn)
 	}

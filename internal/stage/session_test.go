@@ -38,6 +38,10 @@ func TestSessionLivesFromTheFirstJoinToTheEndOfTheLinger(t *testing.T) {
 		left = w.clock()
 	}
 	w.pass(linger)
+	if id := w.active(arn); id != e.SessionID {
+		t.Errorf("it is told that the session is over, which is on no record: %q", id)
+	}
+	w.check(w.Sweep(t.Context()))
 	if id := w.active(arn); id != "" {
 		t.Errorf("session %s outlives its linger", id)
 	}

@@ -137,7 +137,7 @@ func (s *Service) Stage(ctx context.Context, c Caller, arn ARN) (found Stage, er
 }
 
 func (s *Service) withSession(tx Tx, c Caller, d Document) (Stage, error) {
-	live, err := liveSession(tx, d.ARN, s.linger)
+	live, err := tx.LiveSession(d.ARN)
 	if err != nil && !errors.Is(err, ErrNoRow) {
 		return Stage{}, err
 	}
@@ -152,7 +152,7 @@ func (s *Service) Stages(ctx context.Context, c Caller, p Page) (list []Stage, n
 		if err != nil {
 			return err
 		}
-		live, err := s.liveSessions(tx, page)
+		live, err := liveSessions(tx, page)
 		if err != nil {
 			return err
 		}
@@ -166,13 +166,11 @@ func (s *Service) Stages(ctx context.Context, c Caller, p Page) (list []Stage, n
 }
 
 // liveSessions gives the live sessions of a page of stages in one look.
-func (s *Service) liveSessions(tx Tx, page DocumentQuery) (map[ARN]Session, error) {
+func liveSessions(tx Tx, page DocumentQuery) (map[ARN]Session, error) {
 	open, err := tx.Sessions(SessionQuery{Of: page})
 	live := make(map[ARN]Session, len(open))
 	for _, one := range open {
-		if one.settle(tx.Now(), s.linger); one.Ended.IsZero() {
-			live[one.Stage] = one
-		}
+		live[one.Stage] = one
 	}
 	return live, err
 }
@@ -229,7 +227,7 @@ func (s *Service) DeleteStage(ctx context.Context, c Caller, arn ARN) error {
 	if err := s.floor.Clear(ctx, arn, ReasonStageDeleted); err != nil {
 		return err
 	}
-	return closeSession(ctx, s.store, arn)
+	return closeSession(ctx, s.store, arn, nobody)
 }
 
 // toTheEnd is the context of a change that takes several steps: a caller who

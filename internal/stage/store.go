@@ -213,15 +213,17 @@ type Pass struct {
 // Before is not zero. With Of set: the sessions without an end of the stages
 // that Of lists, in no order, whatever the other members say. With All set: the
 // sessions of all stages, oldest first, No greater than After, those of stages
-// that were deleted included. With none: all sessions without an end, oldest
+// that were deleted included. With Orphans set: the sessions without an end of stages that
+// were deleted, oldest first, No greater than After. With none: all sessions without an end, oldest
 // first, No greater than After. At most Limit.
 type SessionQuery struct {
-	Stage  ARN
-	Of     DocumentQuery
-	All    bool
-	Before int64
-	After  int64
-	Limit  int
+	Stage   ARN
+	Of      DocumentQuery
+	All     bool
+	Orphans bool
+	Before  int64
+	After   int64
+	Limit   int
 }
 
 // ParticipantQuery selects participants of one session, Seq descending, Seq

@@ -23,9 +23,17 @@ func (r *Register) Sweep(ctx context.Context) error {
 	if err := r.bury(ctx); err != nil {
 		return err
 	}
+	busy, err := r.endAllIdle(ctx)
+	if err == nil && busy && r.self.Load() == nil {
+		err = r.beat(ctx)
+	}
+	return err
+}
+
+// endAllIdle ends every session whose linger has run out; busy tells whether anybody is connected.
+func (r *Register) endAllIdle(ctx context.Context) (busy bool, err error) {
 	var idle []Session
-	busy := false
-	err := eachLive(ctx, r.store, func(tx Tx, s Session) error {
+	err = eachLive(ctx, r.store, SessionQuery{}, func(tx Tx, s Session) error {
 		busy = busy || s.Connected > 0
 		if s.settle(tx.Now(), r.linger); !s.Ended.IsZero() {
 			idle = append(idle, s)
@@ -33,12 +41,7 @@ func (r *Register) Sweep(ctx context.Context) error {
 		return nil
 	})
 	if err != nil {
-		return err
-	}
-	if busy && r.self.Load() == nil {
-		if err := r.beat(ctx); err != nil {
-			return err
-		}
+		return busy, err
 	}
 	for some := range slices.Chunk(idle, sweepBatch) {
 		err := r.store.Update(ctx, func(tx Tx) error {
@@ -50,10 +53,26 @@ func (r *Register) Sweep(ctx context.Context) error {
 			return nil
 		})
 		if err != nil {
-			return err
+			return busy, err
 		}
 	}
-	return nil
+	return busy, nil
+}
+
+// Orphans gives the stages that were deleted while a session of theirs has not ended: whoever deleted them is about
+// to send everybody away, or has died before that was done.
+func (r *Register) Orphans(ctx context.Context) (stages []ARN, err error) {
+	err = eachLive(ctx, r.store, SessionQuery{Orphans: true}, func(_ Tx, s Session) error {
+		stages = append(stages, s.Stage)
+		return nil
+	})
+	return stages, err
+}
+
+// CloseOrphan ends the session of a stage that is no more, as soon as no process has anybody there. Nobody of
+// this process may be there.
+func (r *Register) CloseOrphan(ctx context.Context, arn ARN) error {
+	return closeSession(ctx, r.store, arn, r.seated)
 }
 
 // beat notes that the server is alive, unless that was noted lately.
@@ -88,18 +107,18 @@ func (r *Register) endIdle(tx Tx, seen Session) error {
 	return putEnded(tx, &s)
 }
 
-// eachLive shows fn every session without an end, page by page.
-func eachLive(ctx context.Context, store Store, fn func(Tx, Session) error) error {
-	for after := int64(0); ; {
+// eachLive shows fn every session without an end that q means, page by page.
+func eachLive(ctx context.Context, store Store, q SessionQuery, fn func(Tx, Session) error) error {
+	for q.Limit = sweepBatch; ; {
 		n := 0
 		err := store.View(ctx, func(tx Tx) error {
-			list, err := tx.Sessions(SessionQuery{After: after, Limit: sweepBatch})
+			list, err := tx.Sessions(q)
 			if err != nil {
 				return err
 			}
 			n = len(list)
 			for _, s := range list {
-				after = s.No
+				q.After = s.No
 				if err := fn(tx, s); err != nil {
 					return err
 				}
@@ -116,7 +135,7 @@ func eachLive(ctx context.Context, store Store, fn func(Tx, Session) error) erro
 // is still listed CONNECTED though no process that is alive holds it gets the STOPPED
 // and LEFT events that are missing, at the last moment its process is known to have
 // been alive, and sessions that such people are in end with it. A session that everybody
-// had left, as they do when a server ends in order, goes on until its linger is over.
+// had left, as they do when a server ends in order, goes on until its linger is over, which it may be by now.
 // One process among others leaves it to Sweep to find out who is dead.
 func (r *Register) Recover(ctx context.Context) error {
 	me := r.self.Load()
@@ -124,7 +143,7 @@ func (r *Register) Recover(ctx context.Context) error {
 		return err
 	}
 	var left []Session
-	err := eachLive(ctx, r.store, func(_ Tx, s Session) error {
+	err := eachLive(ctx, r.store, SessionQuery{}, func(_ Tx, s Session) error {
 		if s.Connected > 0 {
 			left = append(left, s)
 		}
@@ -142,7 +161,8 @@ func (r *Register) Recover(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	_, err = r.endAllIdle(ctx)
+	return err
 }
 
 // seated tells whether a process holds the participant; those that have died hold nobody any more.
@@ -175,8 +195,8 @@ func lastActivity(ctx context.Context, store Store) (at time.Time, err error) {
 	return at, err
 }
 
-// closeSession ends the stage's live session, if it has one, now.
-func closeSession(ctx context.Context, store Store, arn ARN) error {
+// closeSession ends the stage's live session, if it has one, now, unless somebody is seated.
+func closeSession(ctx context.Context, store Store, arn ARN, seated func(Tx, ARN, string) (bool, error)) error {
 	var live Session
 	var now time.Time
 	err := store.View(ctx, func(tx Tx) (err error) {
@@ -190,7 +210,7 @@ func closeSession(ctx context.Context, store Store, arn ARN) error {
 	if err != nil {
 		return err
 	}
-	return endSession(ctx, store, live, now, nobody)
+	return endSession(ctx, store, live, now, seated)
 }
 
 // endSession has everyone leave who is still listed as connected and not

@@ -15,6 +15,8 @@ const (
 		WHERE stage = $1 AND no < $2 ORDER BY stage DESC, no DESC LIMIT 0 + $3`
 	listLiveSessions = `SELECT ` + sessionColumns + ` FROM session
 		WHERE ended = 0 AND no > $1 ORDER BY ended, no LIMIT 0 + $2`
+	listOrphans = `SELECT ` + sessionColumns + ` FROM session
+		WHERE ended = 0 AND no > $1 AND NOT EXISTS (SELECT 1 FROM document WHERE arn = session.stage) ORDER BY ended, no LIMIT 0 + $2`
 	listAllSessions = `SELECT ` + sessionColumns + ` FROM session WHERE no > $1 ORDER BY no LIMIT 0 + $2`
 	// listLiveSessionsOf takes the stages of a page of documents as they are listed.
 	listLiveSessionsOf = `SELECT ` + sessionColumns + ` FROM session /* by session_live */
@@ -81,6 +83,10 @@ func (t *tx) Sessions(q stage.SessionQuery) ([]stage.Session, error) {
 	}
 	if q.All {
 		err := t.all(listAllSessions, scan, q.After, limited(q.Limit))
+		return list, err
+	}
+	if q.Orphans {
+		err := t.all(listOrphans, scan, q.After, limited(q.Limit))
 		return list, err
 	}
 	if q.Stage == (stage.ARN{}) {

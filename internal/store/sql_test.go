@@ -112,6 +112,8 @@ func TestListsWalkTheIndexMadeForThem(t *testing.T) {
 		listSessions:     "SEARCH session USING INDEX session_order (stage=? AND no<?)",
 		listAllSessions:  "SEARCH session USING INTEGER PRIMARY KEY (rowid>?)",
 		listLiveSessions: "SEARCH session USING INDEX session_live_order (ended=? AND no>?)",
+		listOrphans: "SEARCH session USING INDEX session_live_order (ended=? AND no>?); CORRELATED SCALAR SUBQUERY 1; " +
+			"SEARCH document USING COVERING INDEX sqlite_autoindex_document_1 (arn=?)",
 		listLiveSessionsOf: "SEARCH session USING INDEX session_live (stage=?); LIST SUBQUERY 1; " +
 			"SEARCH document USING INDEX document_order (type=? AND account=? AND region=? AND no>?)",
 		selectLiveSession:    "SEARCH session USING INDEX session_live (stage=?)",

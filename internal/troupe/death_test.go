@@ -1,6 +1,8 @@
 package troupe_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
 
@@ -60,6 +62,43 @@ func TestAProcessThatWasTakenForDeadEndsEverybodyAndComesBackAsAnother(t *testin
 	}
 	other, second := a.token(arn)
 	a.attend(other).awaitPeople(id, second)
+}
+
+// deathbed is the floor of a process that dies when it is to send everybody away.
+type deathbed struct {
+	stage.Floor
+	die func()
+}
+
+func (d deathbed) Clear(context.Context, stage.ARN, stage.Reason) error {
+	d.die()
+	return errors.New("dead")
+}
+
+func TestADeletionThatWasCutOffIsBroughtToItsEndByTheOthers(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	a, b := h.open(), h.open()
+	together(a, b)
+	arn := a.stage()
+	hostToken, host := a.token(arn)
+	viewerToken, viewer := b.token(arn)
+	a.publish(hostToken)
+	seat := b.attend(viewerToken)
+	seat.awaitPeople(host+"+", viewer)
+	a.service.UseFloor(deathbed{die: a.kill})
+	if err := a.service.DeleteStage(t.Context(), h.caller, arn); err == nil {
+		t.Fatal("a dead process deletes stages")
+	}
+	seat.await("the goodbye", func(f state) bool { return f.Type == "LEFT" && f.Payload.Reason == "stage-deleted" })
+	b.await("the end of the session", func() bool {
+		err := h.store.View(t.Context(), func(tx stage.Tx) error {
+			_, err := tx.LiveSession(arn)
+			return err
+		})
+		return errors.Is(err, stage.ErrNoRow)
+	})
+	h.check(h.store.View(t.Context(), alternate))
 }
 
 func TestALinkThatBreaksHidesNobody(t *testing.T) {

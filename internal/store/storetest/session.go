@@ -156,6 +156,10 @@ func sessionLists(open opener) func(*testing.T) {
 		}
 		slices.Sort(of)
 		equal(t, "whose sessions a page of stages has", of, []string{"other13", "other5", "other9"})
+		orphans := walk(t, s, 0, func(tx stage.Tx, no int64) ([]stage.Session, error) {
+			return tx.Sessions(stage.SessionQuery{Orphans: true, After: no, Limit: 1})
+		})
+		equal(t, "live sessions of stages that are no more", orphans, all[39:])
 		none := read(t, s, func(tx stage.Tx) ([]stage.Session, error) {
 			return tx.Sessions(stage.SessionQuery{Stage: stageARN("nobody"), Limit: 2})
 		})
