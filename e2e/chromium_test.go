@@ -26,6 +26,12 @@ var testdata embed.FS
 type tab struct {
 	ctx   context.Context
 	close context.CancelFunc // ends the browser without a goodbye
+	fox   evaluator          // of a page that is not in Chromium
+}
+
+// evaluator has a page evaluate an expression, awaits its promise and gives it as JSON.
+type evaluator interface {
+	evaluate(ctx context.Context, expression string) ([]byte, error)
 }
 
 // pages serves the page on an origin that is not the board's.
@@ -89,7 +95,15 @@ func do[T any](t *testing.T, tab *tab, expression string, args ...any) T {
 	}
 	ctx, cancel := context.WithTimeout(tab.ctx, time.Minute)
 	defer cancel()
-	out, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	var out T
+	var err error
+	if tab.fox == nil {
+		out, err = chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	} else if data, failed := tab.fox.evaluate(ctx, expression); failed == nil {
+		err = json.Unmarshal(data, &out)
+	} else {
+		err = failed
+	}
 	if err != nil {
 		t.Fatalf("%s: %v", strings.SplitN(expression, "(", 2)[0], err)
 	}
