@@ -19,15 +19,15 @@ func (p places) AllocatePacketConn(c turn.AllocateListenerConfig) (net.PacketCon
 	if (c.Network == "udp4") != p.o.Media.Addr().Is4() || c.RequestedPort != 0 {
 		return nil, nil, errRefused
 	}
+	if !p.enter(c.UserID) {
+		return nil, nil, errFull
+	}
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(p.o.Target))
 	if err != nil {
+		p.leave(c.UserID)
 		return nil, nil, err
 	}
 	s := &place{UDPConn: conn, relay: p.Relay, participant: c.UserID, media: net.UDPAddrFromAddrPort(p.o.Media)}
-	if !p.enter(c.UserID) {
-		_ = conn.Close()
-		return nil, nil, net.ErrClosed
-	}
 	told := netip.AddrPortFrom(p.o.Media.Addr(), conn.LocalAddr().(*net.UDPAddr).AddrPort().Port())
 	return s, net.UDPAddrFromAddrPort(told), nil
 }
@@ -40,10 +40,11 @@ func (p places) AllocateListener(turn.AllocateListenerConfig) (net.Listener, net
 // AllocateConn implements turn.RelayAddressGenerator.
 func (p places) AllocateConn(turn.AllocateConnConfig) (net.Conn, error) { return nil, errRefused }
 
+// enter takes one more place for a participant, if there is one.
 func (r *Relay) enter(participant string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
+	if r.closed || r.all >= maxPlaces || r.places[participant] >= ownPlaces {
 		return false
 	}
 	r.all++

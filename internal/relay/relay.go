@@ -11,6 +11,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 	"time"
 
 	"github.com/pion/logging"
+	"github.com/pion/stun/v4"
 	"github.com/pion/turn/v5"
 )
 
@@ -41,13 +43,14 @@ type Options struct {
 }
 
 const (
-	realm       = "callboard"
-	life        = 24 * time.Hour // of credentials: an allocation is refreshed with those it was made with
-	maxPlaces   = 4_000          // allocations
-	ownPlaces   = 256            // of one participant, who may have 64 subscriptions, and two on the way for each
-	maxCallers  = 2_000          // TCP connections
-	idleSpan    = 30 * time.Second
-	stalledSpan = 10 * time.Second
+	realm        = "callboard"
+	life         = 24 * time.Hour // of credentials: an allocation is refreshed with those it was made with
+	maxPlaces    = 4_000          // allocations
+	ownPlaces    = 256            // of one participant, who may have 64 subscriptions, and two on the way for each
+	maxStrangers = 1_000          // TCP connections without an allocation
+	strangerSpan = 10 * time.Second
+	idleSpan     = 30 * time.Second
+	stalledSpan  = 10 * time.Second
 )
 
 // Relay is a running TURN server. Its methods are safe for concurrent use.
@@ -56,11 +59,12 @@ type Relay struct {
 	server *turn.Server
 	open   sync.WaitGroup // sockets and connections
 
-	mu      sync.Mutex
-	closed  bool
-	places  map[string]int // by participant
-	all     int
-	callers map[*caller]struct{}
+	mu        sync.Mutex
+	closed    bool
+	places    map[string]int // by participant
+	all       int
+	callers   map[netip.AddrPort]*caller
+	strangers []*caller // of these, who have no allocation, the oldest first
 }
 
 // Open starts a relay.
@@ -68,13 +72,13 @@ func Open(o Options) (*Relay, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Relay{o: o, places: map[string]int{}, callers: map[*caller]struct{}{}}
+	r := &Relay{o: o, places: map[string]int{}, callers: map[netip.AddrPort]*caller{}}
 	var err error
 	r.server, err = turn.NewServer(turn.ServerConfig{
 		Realm:               realm,
 		AuthHandler:         r.authenticate,
-		QuotaHandler:        r.hasRoom,
-		PacketConnConfigs:   []turn.PacketConnConfig{{PacketConn: patient{o.UDP}, RelayAddressGenerator: places{r}, PermissionHandler: r.permits}},
+		EventHandler:        turn.EventHandler{OnAllocationCreated: r.allocated, OnAllocationDeleted: r.deallocated},
+		PacketConnConfigs:   []turn.PacketConnConfig{{PacketConn: patient{o.UDP, r}, RelayAddressGenerator: places{r}, PermissionHandler: r.permits}},
 		ListenerConfigs:     []turn.ListenerConfig{{Listener: callers{o.TCP, r}, RelayAddressGenerator: places{r}, PermissionHandler: r.permits}},
 		StrictAddressFamily: o.Media.Addr().Is4(),
 		LoggerFactory:       &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled},
@@ -90,7 +94,7 @@ func (r *Relay) Close() error {
 	r.mu.Lock()
 	r.closed = true
 	var left []*caller
-	for c := range r.callers {
+	for _, c := range r.callers {
 		left = append(left, c)
 	}
 	r.mu.Unlock()
@@ -135,11 +139,22 @@ func (r *Relay) permits(_ net.Addr, peer net.IP) bool {
 	return ok && ip.Unmap() == r.o.Media.Addr()
 }
 
-// hasRoom tells whether a participant may have one more place.
-func (r *Relay) hasRoom(participant, _ string, _ net.Addr) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.all < maxPlaces && r.places[participant] < ownPlaces
+// astray tells a request for a channel that leads to another port of the host of media. pion asks us about hosts only, and
+// bounds no channels: to one address there can be one.
+func (r *Relay) astray(b []byte) bool {
+	const channelBind = 0x0009
+	if len(b) < 2 || binary.BigEndian.Uint16(b) != channelBind {
+		return false
+	}
+	m := stun.Message{Raw: b}
+	var peer stun.XORMappedAddress
+	if m.Decode() != nil || peer.GetFromAs(&m, stun.AttrXORPeerAddress) != nil {
+		return false // pion refuses it
+	}
+	return r.permits(nil, peer.IP) && peer.Port != int(r.o.Media.Port())
 }
 
-var errRefused = errors.New("relay: it leads to media only")
+var (
+	errRefused = errors.New("relay: it leads to media only")
+	errFull    = errors.New("relay: there is no place left")
+)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/pion/logging"
+	"github.com/pion/stun/v4"
 	"github.com/pion/turn/v5"
 	"go.uber.org/goleak"
 )
@@ -179,53 +180,216 @@ func TestPlacesAreBoundedAndGivenBack(t *testing.T) {
 	if _, err := client(t, links[1]).Allocate(); err == nil {
 		t.Error("there is one too many")
 	}
+	if conn, err := client(t, r.Links("bob")[0]).Allocate(); err != nil {
+		t.Error("others have no room:", err)
+	} else {
+		must(t, conn.Close())
+	}
 	must(t, conn.Close())
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(patience); !r.hasRoom("ann", "", nil); <-tick.C {
-		if time.Now().After(end) {
-			t.Fatal("the place was not given back")
-		}
-	}
-	if !r.hasRoom("bob", "", nil) {
-		t.Error("others have no room")
-	}
+	until(t, "room for another", func() bool { return r.enter("ann") })
+	r.leave("ann")
 	r.mu.Lock()
+	all := r.all
 	r.all = maxPlaces
 	r.mu.Unlock()
-	if r.hasRoom("bob", "", nil) {
+	if r.enter("bob") {
 		t.Error("everybody has room")
 	}
 	r.mu.Lock()
-	r.all = 0
+	r.all = all
 	r.mu.Unlock()
 }
 
-func TestConnectionsAreBounded(t *testing.T) {
+func TestManyWhoComeAtOnceGetNoMorePlacesThanThereAre(t *testing.T) {
 	t.Parallel()
 	r := openRelay(t, nil)
+	const left, many = 3, 50
 	r.mu.Lock()
-	for range maxCallers {
-		r.callers[&caller{}] = struct{}{}
-	}
+	r.places["ann"] = ownPlaces - left
 	r.mu.Unlock()
+	var g sync.WaitGroup
+	got := make(chan net.PacketConn, many)
+	for range many {
+		g.Go(func() {
+			conn, _, err := places{r}.AllocatePacketConn(turn.AllocateListenerConfig{Network: "udp4", UserID: "ann"})
+			if err == nil {
+				got <- conn
+			}
+		})
+	}
+	g.Wait()
+	if len(got) != left {
+		t.Errorf("%d places, not %d", len(got), left)
+	}
+	for len(got) > 0 {
+		must(t, (<-got).Close())
+	}
+}
+
+// until waits for a fact that nobody tells.
+func until(t *testing.T, what string, true func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); !true(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatal("no ", what, " in ", patience)
+		}
+	}
+}
+
+// telephone connects a stranger over TCP.
+func telephone(t *testing.T, r *Relay) net.Conn {
+	t.Helper()
 	conn, err := net.Dial("tcp", r.o.TCP.Addr().String())
 	must(t, err)
-	defer conn.Close()
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// hungUp waits until the relay has closed a connection.
+func hungUp(t *testing.T, conn net.Conn) {
+	t.Helper()
 	must(t, conn.SetReadDeadline(time.Now().Add(patience)))
-	if _, err := conn.Read(make([]byte, 1)); err == nil || strings.Contains(err.Error(), "timeout") {
-		t.Error("there is one too many", err)
+	_, err := io.Copy(io.Discard, conn)
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+		t.Error("is still connected")
+	}
+}
+
+func TestStrangersAreBoundedAndTheOldestHasToGo(t *testing.T) {
+	t.Parallel()
+	r := openRelay(t, nil)
+	friend, err := client(t, r.Links("ann")[1]).Allocate()
+	must(t, err)
+	defer friend.Close()
+	first := telephone(t, r)
+	until(t, "stranger", func() bool { return r.strange() == 1 })
+	one, two := net.Pipe()
+	defer one.Close()
+	defer two.Close()
+	r.mu.Lock()
+	for len(r.strangers) < maxStrangers {
+		r.strangers = append(r.strangers, &caller{Conn: one, relay: r})
+	}
+	r.mu.Unlock()
+	last := telephone(t, r)
+	hungUp(t, first)
+	if n := r.strange(); n != maxStrangers {
+		t.Error(n, "strangers")
 	}
 	r.mu.Lock()
-	clear(r.callers)
+	r.strangers = slices.DeleteFunc(r.strangers, func(c *caller) bool { return c.Conn == one })
 	r.mu.Unlock()
+	_, err = last.Write(binding)
+	must(t, err)
+	if _, err = io.ReadFull(last, make([]byte, 20)); err != nil {
+		t.Error("the newest is not let in:", err)
+	}
+	echoes(t, r, friend)
 }
+
+func (r *Relay) strange() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.strangers)
+}
+
+// echoes sends to media what comes back.
+func echoes(t *testing.T, r *Relay, conn net.PacketConn) {
+	t.Helper()
+	_, err := conn.WriteTo([]byte("hello"), net.UDPAddrFromAddrPort(r.o.Media))
+	must(t, err)
+	must(t, conn.SetReadDeadline(time.Now().Add(patience)))
+	if n, _, err := conn.ReadFrom(make([]byte, 100)); err != nil || n != len("hello") {
+		t.Errorf("%d bytes came back: %v", n, err)
+	}
+}
+
+// binding is a request that everybody gets an answer to.
+var binding = append([]byte{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, make([]byte, 12)...)
+
+func TestAStrangerWhoRemainsOneIsCutShortWhateverItSays(t *testing.T) {
+	t.Parallel()
+	r := openRelay(t, nil)
+	friend, err := client(t, r.Links("ann")[1]).Allocate()
+	must(t, err)
+	defer friend.Close()
+	silent, babbling := telephone(t, r), telephone(t, r)
+	stop := make(chan struct{})
+	var g sync.WaitGroup
+	defer g.Wait()
+	defer close(stop)
+	g.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				_, _ = babbling.Write(binding)
+			}
+		}
+	})
+	hungUp(t, silent)
+	hungUp(t, babbling)
+	echoes(t, r, friend)
+	// Who has no allocation any more is a stranger again.
+	must(t, friend.Close())
+	until(t, "stranger", func() bool { return r.strange() == 1 })
+}
+
+func TestAChannelLeadsToMediaAndAnAllocationHasOne(t *testing.T) {
+	t.Parallel()
+	r := openRelay(t, nil)
+	bind := func(peer netip.AddrPort) []byte {
+		m, err := stun.Build(stun.TransactionID, stun.NewType(stun.MethodChannelBind, stun.ClassRequest), as{stun.XORMappedAddress{IP: peer.Addr().AsSlice(), Port: int(peer.Port())}})
+		must(t, err)
+		return m.Raw
+	}
+	for peer, astray := range map[netip.AddrPort]bool{
+		r.o.Media: false,
+		netip.AddrPortFrom(r.o.Media.Addr(), r.o.Media.Port()+1):         true,
+		netip.AddrPortFrom(netip.AddrFrom16(r.o.Media.Addr().As16()), 9): true,
+		netip.MustParseAddrPort("192.0.2.1:9"):                           false, // is refused by its address
+		netip.MustParseAddrPort("[2001:db8::1]:9"):                       false,
+	} {
+		if got := r.astray(bind(peer)); got != astray {
+			t.Errorf("%v: %v", peer, got)
+		}
+	}
+	whole := bind(netip.AddrPortFrom(r.o.Media.Addr(), 9))
+	for n := range whole {
+		r.astray(whole[:n])
+	}
+	// The socket and the connection pass it on to nobody: what is read next is what came after it.
+	conn, err := net.Dial("udp", r.o.UDP.LocalAddr().String())
+	must(t, err)
+	defer conn.Close()
+	for _, c := range []net.Conn{conn, telephone(t, r)} {
+		for _, b := range [][]byte{whole, binding} {
+			_, err := c.Write(b)
+			must(t, err)
+		}
+		must(t, c.SetReadDeadline(time.Now().Add(patience)))
+		b := make([]byte, 100)
+		if n, err := c.Read(b); err != nil || n < 20 || b[0] != 1 || b[1] != 1 {
+			t.Errorf("% x: %v", b[:n], err)
+		}
+	}
+}
+
+// as adds an address as that of a peer.
+type as struct{ stun.XORMappedAddress }
+
+func (a as) AddTo(m *stun.Message) error { return a.AddToAs(m, stun.AttrXORPeerAddress) }
 
 func TestAFrameIsReadAsAWholeHoweverItComes(t *testing.T) {
 	t.Parallel()
 	client, server := net.Pipe()
 	defer client.Close()
-	c := &caller{Conn: server, in: bufio.NewReaderSize(server, 2048)}
+	c := &caller{Conn: server, relay: &Relay{}, in: bufio.NewReaderSize(server, 2048)}
 	message := append([]byte{0, 1, 0, 8, 0x21, 0x12, 0xa4, 0x42}, make([]byte, 12+8)...)
 	data := append([]byte{0x40, 0, 0, 5}, make([]byte, 8)...) // with its padding
 	var sending sync.WaitGroup
