@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -30,12 +31,20 @@ UPDATE counter SET value = 3*%[1]d WHERE name = 'event';
 UPDATE counter SET value = 1 WHERE name = 'session';`
 
 // BenchmarkInquiry asks questions that go through all of a session, of 1e5 people,
-// or 1e6 that are kept in the directory that CALLBOARD_STORE_BENCH names. The
-// metric is how much of a processor the question would take for a million.
+// or 1e6, or as many as CALLBOARD_STORE_BENCH_PEOPLE says, that are kept in the
+// directory that CALLBOARD_STORE_BENCH names. The metric is how much of a processor
+// the question would take for a million.
 func BenchmarkInquiry(b *testing.B) {
 	people, path := 100_000, filePath(b)
 	if dir := os.Getenv("CALLBOARD_STORE_BENCH"); dir != "" {
-		people, path = 1_000_000, filepath.Join(dir, "inquiry-1e6.db")
+		people = 1_000_000
+		if text := os.Getenv("CALLBOARD_STORE_BENCH_PEOPLE"); text != "" {
+			var err error
+			if people, err = strconv.Atoi(text); err != nil {
+				b.Fatal(err)
+			}
+		}
+		path = filepath.Join(dir, fmt.Sprintf("inquiry-%d.db", people))
 	}
 	s := openAt(b, Options{Path: path, RollBytes: -1})
 	service, _, err := stage.Open(b.Context(), stage.Options{Store: s})
@@ -58,11 +67,27 @@ func BenchmarkInquiry(b *testing.B) {
 	count := func(q stage.Inquiry) func() (int64, error) {
 		return func() (int64, error) { return service.CountParticipants(b.Context(), session, q) }
 	}
+	failed := stage.RecordingFailed
+	roll := func(q stage.ParticipantQuery) func() (int64, error) { // halfway down
+		q.Session, q.Before, q.Limit = session.No, int64(people)/2, 50
+		return func() (n int64, err error) {
+			err = s.View(b.Context(), func(tx stage.Tx) error {
+				list, err := tx.Participants(q)
+				n = int64(len(list))
+				return err
+			})
+			return n, err
+		}
+	}
 	moment := time.UnixMilli(1_770_000_000_000 + int64(people)/2)
 	for _, question := range []struct {
 		name string
 		ask  func() (int64, error)
 	}{
+		{"roll/all", roll(stage.ParticipantQuery{})},
+		{"roll/connected", roll(stage.ParticipantQuery{Connected: &yes})},
+		{"roll/published", roll(stage.ParticipantQuery{Published: &yes})},
+		{"roll/recording-failed", roll(stage.ParticipantQuery{Recording: &failed})},
 		{"count/connected+published", count(stage.Inquiry{Filter: stage.Filter{Connected: &yes, Published: &yes}})},
 		{"count/prefix+joined", count(stage.Inquiry{Filter: stage.Filter{UserPrefix: "user-1", JoinedFrom: moment}})},
 		{"count/protocol", count(stage.Inquiry{Filter: stage.Filter{Protocol: stage.ProtocolWHIP}})},
