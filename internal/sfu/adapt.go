@@ -43,7 +43,7 @@ const (
 	maxPause    = 30 * time.Second // at most after a change that ended in a jam
 	proved      = 20 * time.Second // a layer that has been shown for so long has room
 	tightTime   = 2500 * time.Millisecond
-	forgiveness = time.Second
+	forgiveness = 2 * time.Second
 	hopeless    = 0.6             // of what the lowest layers need: no use in waiting
 	probeGrows  = time.Second     // in which what is sent doubles, with the padding; half of that while none has failed
 	probeGrown  = 2 * time.Second // and in which it has grown in any case
@@ -88,7 +88,6 @@ func (a *adaptation) yield(now time.Time) {
 	}
 	if a.pause = max(a.pause, jamPause); a.probe.by != nil {
 		a.fail(now, probePause) // without the padding there is room for what was there before
-		a.forgive = now.Add(forgiveness)
 		return
 	}
 	if a.raised {
@@ -158,7 +157,7 @@ func (a *adaptation) rise(now time.Time) {
 			a.vain = need
 			a.fail(now, probePause)
 		}
-	case now.Sub(a.since) < a.patience():
+	case now.Sub(a.since) < a.patience() || !a.estimate.calm && a.shares.need() > 0:
 	case room || by == nil:
 		if need >= a.vain {
 			a.vain = 0
@@ -218,6 +217,9 @@ func (a *adaptation) prober(s *share) *share {
 
 // fail lets more time pass until the next try, up to most.
 func (a *adaptation) fail(now time.Time, most time.Duration) {
+	if a.probe.by != nil {
+		a.forgive = now.Add(forgiveness)
+	}
 	a.probe, a.since, a.pause = probe{}, now, max(a.pause, min(2*a.pause, most))
 	if a.shares.uneven() {
 		a.shares.divide(a.estimate.rate, (*share).adapts)

@@ -191,4 +191,21 @@ func TestAPacketIsSentAgainOnlyAsOftenAsItCanHelp(t *testing.T) {
 	if o.spent(7, now.Add(time.Minute)) {
 		t.Error("a packet that has the number of an old one is not sent again")
 	}
+	o.rtx.ledger = newLedger(epoch)
+	for _, came := range []bool{false, true} {
+		number := o.rtx.ledger.next()
+		o.rtx.ledger.note(number, 1000, epoch)
+		if o.spent(9, now) {
+			t.Fatal("it is not sent")
+		}
+		o.repeat[9].number = number
+		if came {
+			o.rtx.ledger.came(number)
+		}
+		if now = now.Add(time.Second); o.spent(9, now) != came {
+			t.Errorf("it has come %v, and is asked for again", came)
+		}
+		now = now.Add(time.Second)
+		o.repeat[9] = repeat{}
+	}
 }

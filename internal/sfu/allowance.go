@@ -108,6 +108,13 @@ func (a *allowance) report(t *tracking, r *arrivals, now time.Time) {
 	a.news = true
 }
 
+// waits is how long a packet waits on its way at present.
+func (a *allowance) waits() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return time.Duration(a.adaptation.estimate.queue) * time.Microsecond
+}
+
 // told takes a receiver's own estimate.
 func (a *allowance) told(s *share, rate float64) {
 	a.mu.Lock()

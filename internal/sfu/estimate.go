@@ -59,6 +59,7 @@ const (
 	lossSample  = 100       // packets
 	lossJam     = 15        // of them
 	lossCalm    = 2         // of them: no sign of a jam
+	lossFair    = 8         // of them: none either, where nothing else is known
 	afterJam    = 0.85      // of what arrives in one
 )
 
@@ -172,7 +173,7 @@ func (e *estimate) counted(lost, all int, arrives float64) {
 		return
 	case e.lost*lossSample >= lossJam*e.all:
 		e.jam()
-	case e.lost*lossSample <= lossCalm*e.all:
+	case e.lost*lossSample <= lossFair*e.all:
 		e.rate, e.calm = max(e.rate, arrives), true
 	}
 	e.lost, e.all = 0, 0

@@ -62,6 +62,15 @@ func (l *ledger) came(number uint16) (entry, bool) {
 	return e, ok && !e.came && slot.CompareAndSwap(packed, packed|entryCame)
 }
 
+// has tells whether a packet is known to have come. No ledger knows of any.
+func (l *ledger) has(number uint16) bool {
+	if l == nil {
+		return false
+	}
+	e, ok := l.look(number)
+	return ok && e.came
+}
+
 // extensionSize is what a packet's transport-wide number takes: the header of the extensions (RFC 8285), the number, padding.
 const extensionSize = 8
 

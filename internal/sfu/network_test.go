@@ -26,37 +26,51 @@ import (
 //	go test -run '^$' -bench Networks -benchtime 1x ./internal/sfu
 func BenchmarkNetworks(b *testing.B) {
 	const span = 45 * time.Second
-	narrow := func(at time.Duration) float64 {
-		if at > 15*time.Second && at < 30*time.Second {
-			return 300e3
-		}
-		return 20e6
-	}
 	networks := []struct {
-		name string
-		way  way
+		name  string
+		way   way
+		count int // of subscriptions of one viewer
 	}{
-		{"nothing wrong", way{rate: always(20e6)}},
-		{"5 % loss", way{rate: always(20e6), loss: 0.05}},
-		{"200 ms jitter", way{rate: always(20e6), jitter: 200 * time.Millisecond}},
-		{"300 kbit/s", way{rate: always(300e3)}},
-		{"400 kbit/s and 5 % loss", way{rate: always(400e3), loss: 0.05}},
-		{"300 kbit/s from 15 s to 30 s", way{rate: narrow}},
-		{"100 kbit/s", way{rate: always(100e3)}},
+		{"nothing wrong", way{rate: always(20e6)}, 1},
+		{"5 % loss", way{rate: always(20e6), loss: 0.05}, 1},
+		{"200 ms jitter", way{rate: always(20e6), jitter: 200 * time.Millisecond}, 1},
+		{"300 kbit/s", way{rate: always(300e3)}, 1},
+		{"400 kbit/s and 5 % loss", way{rate: always(400e3), loss: 0.05}, 1},
+		{"3 Mbit/s, 300 kbit/s from 15 s to 25 s", way{rate: dip(15*time.Second, 25*time.Second, 3e6, 300e3)}, 1},
+		{"100 kbit/s", way{rate: always(100e3)}, 1},
+		{"2 Mbit/s, four subscriptions", way{rate: always(2e6)}, 4},
 	}
 	e := openEngine(b, Options{})
 	pub := broadcast(b, e)
-	var all []*audience
-	for _, n := range networks {
+	all := make([][]*audience, len(networks))
+	for i, n := range networks {
 		n.way.delay, n.way.queue, n.way.dice = 25*time.Millisecond, time.Second, rand.New(rand.NewPCG(1, 2))
-		all = append(all, watchFrom(b, e, pub, n.way))
+		r := &road{way: n.way, began: time.Now()}
+		for range n.count {
+			all[i] = append(all[i], watchFrom(b, e, pub, r, SubscribeOptions{Viewer: n.name}))
+		}
 	}
 	for b.Loop() {
 		time.Sleep(span) // what happens meanwhile is the result
 	}
-	for i, a := range all {
-		b.Logf("%-29s %s", networks[i].name, a.verdict())
+	for i, n := range networks {
+		for _, a := range all[i] {
+			b.Logf("%-39s %s", n.name, a.verdict())
+		}
 	}
+}
+
+// road is a way that several sockets share.
+type road struct {
+	mu    sync.Mutex
+	way   way
+	began time.Time
+}
+
+func (r *road) carry(size int) (time.Duration, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.way.carry(time.Since(r.began), size)
 }
 
 // broadcast publishes three layers of about 200, 700 and 1700 kbit/s at 30 frames a second, and audio of 32.
@@ -143,11 +157,10 @@ func (c *camera) film(sender *webrtc.RTPSender, rids []string, wants *[3]atomic.
 	}
 }
 
-// weather is a socket at the end of a way.
+// weather is a socket at the end of a road.
 type weather struct {
 	net.PacketConn
-	way   way
-	began time.Time
+	road  *road
 	mu    sync.Mutex
 	aloft []datagram // in the order in which they arrive
 	out   chan datagram
@@ -169,8 +182,7 @@ func (w *weather) blow() {
 		if err != nil {
 			return
 		}
-		now := time.Since(w.began)
-		at, ok := w.way.carry(now, n+28)
+		at, ok := w.road.carry(n + 28)
 		if !ok {
 			continue
 		}
@@ -192,7 +204,7 @@ func (w *weather) land() {
 		case <-tick.C:
 		}
 		w.mu.Lock()
-		now, n := time.Since(w.began), 0
+		now, n := time.Since(w.road.began), 0
 		for n < len(w.aloft) && w.aloft[n].at <= now {
 			n++
 		}
@@ -272,18 +284,18 @@ func (c *counted) note(seq uint16) {
 	}
 }
 
-// watchFrom subscribes over a way.
-func watchFrom(t testing.TB, e *Engine, pub *Publication, w way) *audience {
+// watchFrom subscribes over a road.
+func watchFrom(t testing.TB, e *Engine, pub *Publication, r *road, o SubscribeOptions) *audience {
 	client := newClientWith(t, webrtc.SettingEngine{}, nil, webrtc.ConfigureTWCCSender, webrtc.ConfigureNack, func(m *webrtc.MediaEngine, r *interceptor.Registry) error {
 		return webrtc.ConfigureRTCPReports(r)
 	})
-	sky := &weather{PacketConn: client.wire.PacketConn, way: w, began: time.Now(), out: make(chan datagram, 4096), done: make(chan struct{})}
+	sky := &weather{PacketConn: client.wire.PacketConn, road: r, out: make(chan datagram, 4096), done: make(chan struct{})}
 	conn := net.PacketConn(sky)
 	client.wire.other.Store(&conn)
 	t.Cleanup(func() { _ = sky.Close() })
 	go sky.blow()
 	go sky.land()
-	v := subscribe(t, e, pub, viewerOptions{client: client})
+	v := subscribe(t, e, pub, viewerOptions{client: client, SubscribeOptions: o})
 	a := &audience{began: time.Now(), last: time.Now(), frames: map[uint32]*parts{}, shown: 255}
 	stop := make(chan struct{})
 	var g sync.WaitGroup

@@ -174,9 +174,10 @@ func (o *outlet) serve(p rtcp.Packet, b *batch, scratch []byte, now time.Time) {
 
 // repeat is a packet that was sent again.
 type repeat struct {
-	at    int64 // in Unix nanoseconds
-	seq   uint16
-	times uint8
+	at     int64 // in Unix nanoseconds
+	seq    uint16
+	number uint16 // transport-wide, of the last time
+	times  uint8
 }
 
 const (
@@ -185,8 +186,8 @@ const (
 	leastTrip   = 30 * time.Millisecond
 )
 
-// spent tells whether sending a packet again has no use: it was done so shortly ago that it cannot have been missed, or too often. There
-// are clients who ask again and again for what has come, and would make a jam of it.
+// spent tells whether sending a packet again has no use: it has come, by the receiver's own report, or was sent so shortly ago that it cannot
+// have been missed, or too often. There are clients who ask again and again for what has come, and would make a jam of it.
 func (o *outlet) spent(seq uint16, now time.Time) bool {
 	if o.repeat == nil {
 		o.repeat = make([]repeat, repeatsKept)
@@ -196,6 +197,9 @@ func (o *outlet) spent(seq uint16, now time.Time) bool {
 		*r = repeat{seq: seq}
 	}
 	if r.times == maxRepeats || r.times > 0 && at-r.at < int64(max(o.trip, leastTrip)) {
+		return true
+	}
+	if r.times > 0 && o.rtx.ledger.has(r.number) {
 		return true
 	}
 	r.at, r.times = at, r.times+1
@@ -228,16 +232,17 @@ func (o *outlet) resend(out uint16, b *batch, scratch []byte) {
 		return
 	}
 	b.room(1, len(p.payload)+2)
-	ts, payload := o.munger.stamp(p.ts), p.payload
+	ts, payload, by := o.munger.stamp(p.ts), p.payload, &o.out
 	if o.rtx.ssrc != 0 {
 		scratch[0], scratch[1] = byte(out>>8), byte(out)
-		payload = scratch[:2+len(p.payload)]
-		ok = b.add(&o.rtx, o.codec.rtx, &p, o.rtxSeq, ts, payload)
+		payload, by = scratch[:2+len(p.payload)], &o.rtx
+		ok = b.add(by, o.codec.rtx, &p, o.rtxSeq, ts, payload)
 		o.rtxSeq++
 	} else {
-		ok = b.add(&o.out, o.codec.payload, &p, out, ts, payload)
+		ok = b.add(by, o.codec.payload, &p, out, ts, payload)
 	}
 	if ok {
+		o.repeat[out%repeatsKept].number = by.number
 		o.resent.Add(1)
 		o.toll.again(len(payload))
 		o.current.track.count(tally{packetsOut: 1, bytesOut: len(payload)})

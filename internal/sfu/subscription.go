@@ -318,7 +318,7 @@ func (s *Subscription) serve(p rtcp.Packet, now time.Time) {
 	defer batch.release()
 	for _, o := range s.outlets {
 		if slices.Contains(p.DestinationSSRC(), o.out.ssrc) {
-			o.trip = time.Duration(s.rtt.Load())
+			o.trip = time.Duration(s.rtt.Load()) + s.allowance.waits() // the round trip may have been measured before a jam
 			o.serve(p, batch, s.scratch, now)
 		}
 	}
