@@ -1,11 +1,15 @@
 package sfu
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/srtp/v3"
 )
 
 // TestSubscriptionsOfOneViewerShareItsWay: four publishers of three layers, seen over one narrow way.
@@ -208,5 +212,27 @@ func TestSubscriptionsAreLimitedTogetherWhateverTheyReport(t *testing.T) {
 	<-all[1].sub.Done()
 	if len(e.viewers) != 0 {
 		t.Errorf("%d viewers are kept", len(e.viewers))
+	}
+}
+
+func TestInAJamNothingIsSentAgain(t *testing.T) {
+	t.Parallel()
+	p := nowhere(func(*batch) {})
+	l, outlets := benchLayerOn(t, p, 1, home, srtp.ProtectionProfileAeadAes128Gcm)
+	o := outlets[0]
+	for seq := range uint16(20) {
+		in := benchPacket(t, 20)
+		binary.BigEndian.PutUint16(in[2:], seq)
+		l.accept(in, epoch)
+	}
+	s := &Subscription{Peer: Peer{engine: &Engine{port: p, log: discard}}, outlets: outlets, share: &share{wake: func() {}}, allowance: &allowance{}}
+	lost := &rtcp.TransportLayerNack{MediaSSRC: o.out.ssrc, Nacks: []rtcp.NackPair{{PacketID: o.munger.outSeq, LostPackets: 0xffff}, {PacketID: o.munger.outSeq - 10, LostPackets: 0xff}}}
+	s.allowance.adaptation.estimate.queue = 2 * hugeQueue
+	if s.serve(lost, epoch); o.toll.resent.Load() != 0 {
+		t.Error("it was sent again into a jam")
+	}
+	s.allowance.adaptation.estimate.queue = 0
+	if s.serve(lost, epoch); o.toll.resent.Load() == 0 {
+		t.Error("it was not sent again")
 	}
 }

@@ -74,9 +74,12 @@ func (r *road) carry(size int) (time.Duration, bool) {
 }
 
 // broadcast publishes three layers of about 200, 700 and 1700 kbit/s at 30 frames a second, and audio of 32.
-func broadcast(t testing.TB, e *Engine) *Publication {
+func broadcast(t testing.TB, e *Engine, change ...func(*client)) *Publication {
 	rids := []string{"low", "mid", "hi"}
 	c := &camera{client: newClient(t), story: newStory()}
+	for _, f := range change {
+		f(c.client)
+	}
 	sender := c.addVideo(t, cameraOptions{mime: webrtc.MimeTypeH264, rids: rids})
 	var err error
 	c.audio, err = webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, "audio", "camera")
@@ -286,15 +289,25 @@ func (c *counted) note(seq uint16) {
 
 // watchFrom subscribes over a road.
 func watchFrom(t testing.TB, e *Engine, pub *Publication, r *road, o SubscribeOptions) *audience {
-	client := newClientWith(t, webrtc.SettingEngine{}, nil, webrtc.ConfigureTWCCSender, webrtc.ConfigureNack, func(m *webrtc.MediaEngine, r *interceptor.Registry) error {
-		return webrtc.ConfigureRTCPReports(r)
-	})
+	client := newViewer(t)
 	sky := &weather{PacketConn: client.wire.PacketConn, road: r, out: make(chan datagram, 4096), done: make(chan struct{})}
 	conn := net.PacketConn(sky)
 	client.wire.other.Store(&conn)
 	t.Cleanup(func() { _ = sky.Close() })
 	go sky.blow()
 	go sky.land()
+	return watchWith(t, e, pub, client, o)
+}
+
+// newViewer makes a client that reports what has arrived, and asks for what has not.
+func newViewer(t testing.TB) *client {
+	return newClientWith(t, webrtc.SettingEngine{}, nil, webrtc.ConfigureTWCCSender, webrtc.ConfigureNack, func(m *webrtc.MediaEngine, r *interceptor.Registry) error {
+		return webrtc.ConfigureRTCPReports(r)
+	})
+}
+
+// watchWith subscribes with a client.
+func watchWith(t testing.TB, e *Engine, pub *Publication, client *client, o SubscribeOptions) *audience {
 	v := subscribe(t, e, pub, viewerOptions{client: client, SubscribeOptions: o})
 	a := &audience{began: time.Now(), last: time.Now(), frames: map[uint32]*parts{}, shown: 255}
 	stop := make(chan struct{})

@@ -310,7 +310,12 @@ func (s *Subscription) take(b []byte, a arrival) {
 	}
 }
 
+// serve does what the subscriber asks for. In a jam nothing is sent again: it would come too late, and make the jam last.
 func (s *Subscription) serve(p rtcp.Packet, now time.Time) {
+	waits := s.allowance.waits()
+	if _, lost := p.(*rtcp.TransportLayerNack); lost && waits > hugeQueue*time.Microsecond {
+		return
+	}
 	if s.scratch == nil {
 		s.scratch = make([]byte, 2+slotSize)
 	}
@@ -318,7 +323,7 @@ func (s *Subscription) serve(p rtcp.Packet, now time.Time) {
 	defer batch.release()
 	for _, o := range s.outlets {
 		if slices.Contains(p.DestinationSSRC(), o.out.ssrc) {
-			o.trip = time.Duration(s.rtt.Load()) + s.allowance.waits() // the round trip may have been measured before a jam
+			o.trip = time.Duration(s.rtt.Load()) + waits // the round trip may have been measured before a jam
 			o.serve(p, batch, s.scratch, now)
 		}
 	}
