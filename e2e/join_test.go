@@ -20,6 +20,8 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/coder/websocket"
+
+	"callboard/internal/guest"
 )
 
 // The page at /join is what people see, and at the same time the client that
@@ -90,6 +92,26 @@ func TestTwoPeopleMeetOnTheJoinPage(t *testing.T) {
 	if name := aws.ToString(out.Participant.BrowserName); !strings.Contains(name, "Chrom") {
 		t.Errorf("browserName is %q", name)
 	}
+}
+
+func TestTheJoinPageShowsWhetherThereIsAPictureAtAll(t *testing.T) {
+	b := newBoard(t)
+	arn := b.stage(t)
+	out, err := b.CreateParticipantToken(t.Context(), &sdk.CreateParticipantTokenInput{
+		StageArn: &arn, UserId: aws.String("wim"), Capabilities: []types.ParticipantTokenCapability{types.ParticipantTokenCapabilitySubscribe}})
+	must(t, err)
+	tab := browse(t, b.url+"/join#token="+*out.ParticipantToken.Token)
+	tab.press(t, "#entry button")
+	tab.shows(t, "#nobody", "Nobody is on stage.")
+	radio, camera := b.guest(t, arn, "radio"), b.guest(t, arn, "camera")
+	for g, video := range map[*guest.Guest]guest.Video{radio: guest.NoVideo, camera: guest.H264} {
+		_, err := g.Publish(deadline(t, patience), video)
+		must(t, err)
+	}
+	tab.shows(t, "#tile-"+radio.ID()+" .initial", "R")
+	tab.misses(t, "#tile-"+camera.ID()+" .initial")
+	tab.sees(t, camera.ID())
+	tab.misses(t, "#nobody")
 }
 
 func TestTheJoinPageSaysWhyATokenIsNotGood(t *testing.T) {

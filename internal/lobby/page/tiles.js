@@ -28,6 +28,7 @@ export class Tiles {
     for (const { mediaStreamTrack, streamType } of streams) {
       if (info.isLocal && streamType === "audio") continue; // nobody wants to hear himself
       tile.media.addTrack(mediaStreamTrack);
+      mediaStreamTrack.onmute = mediaStreamTrack.onunmute = () => this.update(info); // nothing comes, or it does now
     }
     this.update(info);
   }
@@ -52,7 +53,7 @@ export class Tiles {
   update(info, muted = { audio: info.audioMuted, video: info.videoStopped }) {
     const tile = this.#all.get(info.id);
     if (!tile) return;
-    const dark = muted.video || tile.media.getVideoTracks().length === 0;
+    const dark = muted.video || tile.media.getVideoTracks().every((track) => track.muted);
     tile.figure.classList.toggle("dark", dark);
     tile.initial.hidden = !dark;
     tile.initial.textContent = nameOf(info).slice(0, 1).toUpperCase();
