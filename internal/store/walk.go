@@ -34,6 +34,8 @@ const (
 		AND REPLACE(COALESCE(d.attributes, '{}'), $16, '') <> COALESCE(d.attributes, '{}')` + walkOrder
 	countRows   = `SELECT COUNT(*) FROM participant p` + walked
 	countDetail = `SELECT COUNT(*) FROM participant p` + walkedDetail
+	countPair   = countDetail + `
+		AND (REPLACE(d.attributes, $16, '') <> d.attributes OR REPLACE(d.attributes, $17, '') <> d.attributes)`
 
 	listHistories = `SELECT p.seq, e.no, e.at, e.participant, e.name, e.remote, e.error
 		FROM participant p JOIN event e ON e.session = p.session AND e.participant = p.id
@@ -74,12 +76,16 @@ func (t *tx) Walk(q stage.WalkQuery) ([]stage.Participant, error) {
 
 // Count counts the participants that Walk would list.
 func (t *tx) Count(q stage.WalkQuery) (n int64, err error) {
-	if q.Filter.UserID != nil || len(q.Filter.Attributes) > 0 { // SQL comes near to these only
+	pair, single := onlyPair(q.Filter.Attributes)
+	if q.Filter.UserID != nil || len(q.Filter.Attributes) > 0 && !single { // SQL comes near to these only
 		list, err := t.Walk(q)
 		return int64(len(list)), err
 	}
 	sql, args := countRows, walkArgs(&q)
-	if q.Filter.Detailed() {
+	switch {
+	case single: // in a text no quote comes after a brace or a comma, but at its end
+		sql, args = countPair, append(detailArgs(args, &q), "{"+pair, ","+pair)
+	case q.Filter.Detailed():
 		sql, args = countDetail, detailArgs(args, &q)
 	}
 	err = t.one(sql, func(r row) { n = r.int(0) }, args...)
@@ -149,6 +155,21 @@ func needle(attributes map[string]string) (string, error) {
 		return strings.Trim(pair, "{}"), err
 	}
 	return "{", nil
+}
+
+// onlyPair gives the one attribute that is asked for as every stored form has it
+// that has it at all.
+func onlyPair(attributes map[string]string) (pair string, single bool) {
+	for key, value := range attributes {
+		single = len(attributes) == 1 &&
+			utf8.ValidString(key) && utf8.ValidString(value) && // or others would be stored like it
+			strings.TrimLeft(key, ":,}") == key // or its quote might be the end of a text before
+	}
+	if !single {
+		return "", false
+	}
+	pair, err := needle(attributes)
+	return pair, err == nil
 }
 
 // either gives the bounds of a flag.
