@@ -100,7 +100,7 @@ func (e *estimate) conclude() {
 	e.lap = lap{sent: r.sent, came: r.came}
 	queue, was := r.fastest, e.queue
 	if e.queue, e.calm = queue, queue < shortQueue; e.calm {
-		e.noise += (r.sum/int64(r.packets) - e.noise) / 8
+		e.noise += (r.sum/int64(r.packets) - e.noise) / 4
 	}
 	if !first {
 		e.spans[e.laps%len(e.spans)] = span{int64(r.bytes), max(r.came-e.before.came, elapsed/2)}
