@@ -55,9 +55,10 @@ const (
 
 // Relay is a running TURN server. Its methods are safe for concurrent use.
 type Relay struct {
-	o      Options
-	server *turn.Server
-	open   sync.WaitGroup // sockets and connections
+	o       Options
+	server  *turn.Server
+	rations *rations
+	open    sync.WaitGroup // sockets and connections
 
 	mu        sync.Mutex
 	closed    bool
@@ -72,7 +73,7 @@ func Open(o Options) (*Relay, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Relay{o: o, places: map[string]int{}, callers: map[netip.AddrPort]*caller{}}
+	r := &Relay{o: o, rations: newRations(), places: map[string]int{}, callers: map[netip.AddrPort]*caller{}}
 	var err error
 	r.server, err = turn.NewServer(turn.ServerConfig{
 		Realm:               realm,

@@ -380,6 +380,74 @@ func TestAChannelLeadsToMediaAndAnAllocationHasOne(t *testing.T) {
 	}
 }
 
+func TestAnswersToStrangersAreRationed(t *testing.T) {
+	t.Parallel()
+	r, now := newRations(), time.Unix(1_800_000_000, 0)
+	taken := func(a string, now time.Time) (n int) {
+		for range 10 * ration {
+			if r.take(netip.MustParseAddr(a), now) {
+				n++
+			}
+		}
+		return n
+	}
+	if n := taken("192.0.2.1", now); n != ration {
+		t.Error(n, "answers")
+	}
+	if n := taken("::ffff:192.0.2.1", now.Add(time.Second/2)); n != 0 {
+		t.Error(n, "more in the same second")
+	}
+	if n := taken("192.0.2.1", now.Add(time.Second)); n != ration {
+		t.Error(n, "answers in the next second")
+	}
+	others := 0
+	for i := range 20 {
+		others += taken(fmt.Sprint("192.0.2.", 10+i), now.Add(2*time.Second))
+	}
+	if others < 10*ration {
+		t.Error("others have", others)
+	}
+	taken("2001:db8::1", now.Add(3*time.Second))
+	if n := taken("2001:db8::2:0:0:1", now.Add(3*time.Second)); n != 0 {
+		t.Error(n, "more for the same network")
+	}
+	for kind, want := range map[string]bool{
+		"\x01\x01": true, "\x01\x13": true, "\x01\x11": true, // Binding, and errors
+		"\x01\x03": false, "\x00\x17": false, "\x40\x00": false, "\x51\x10": false, "": false, // an allocation, data, channels
+	} {
+		if toStranger([]byte(kind)) != want {
+			t.Errorf("%q", kind)
+		}
+	}
+}
+
+func TestWhoAsksInAnothersNameHasLittleSentThere(t *testing.T) {
+	t.Parallel()
+	r := openRelay(t, nil)
+	conn, err := client(t, r.Links("ann")[0]).Allocate()
+	must(t, err)
+	defer conn.Close()
+	flood, err := net.Dial("udp", r.o.UDP.LocalAddr().String())
+	must(t, err)
+	defer flood.Close()
+	began := time.Now()
+	for range 40 * ration {
+		_, _ = flood.Write(binding)
+	}
+	echoes(t, r, conn) // comes after all that; data are not rationed
+	seconds := int(time.Since(began)/time.Second) + 2
+	must(t, flood.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
+	answers := 0
+	for b := make([]byte, 100); ; answers++ {
+		if _, err := flood.Read(b); err != nil {
+			break
+		}
+	}
+	if answers == 0 || answers > seconds*ration {
+		t.Errorf("%d answers in %d seconds", answers, seconds)
+	}
+}
+
 // as adds an address as that of a peer.
 type as struct{ stun.XORMappedAddress }
 

@@ -46,7 +46,23 @@ type inquiry struct {
 	trip   time.Duration // of the last answer
 }
 
+// ration counts what there may be so much of in a second.
+type ration struct {
+	second int64
+	taken  int
+}
+
+// take tells whether there may be one more answer to a check.
+func (r *ration) take(now time.Time) bool {
+	if second := now.Unix(); r.second != second {
+		*r = ration{second: second}
+	}
+	r.taken++
+	return r.taken <= mostAnswers
+}
+
 const (
+	mostAnswers  = 500                    // to checks of one peer in a second: a client with many addresses makes a fifth
 	maxAddresses = 8                      // of one peer, remembered
 	checkPause   = 200 * time.Millisecond // between checks, and a round trip
 	quickTries   = 5                      // after which the pauses get longer
@@ -81,6 +97,9 @@ func (l *link) asked(s *session, m *stunMessage, theirs []byte, from netip.AddrP
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed || s != l.current && s != l.next || string(theirs) != s.remote.ufrag || !m.authentic(&s.ours) {
+		return
+	}
+	if !l.answers.take(now) {
 		return
 	}
 	if m.controlled { // section 7.3.1.1: we stay the controlled side

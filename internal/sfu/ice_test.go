@@ -321,6 +321,23 @@ func TestACheckThatWasOverheardAndSentAgainAimsNothingAtAnybody(t *testing.T) {
 	}
 }
 
+func TestAFloodOfChecksIsAnsweredInPart(t *testing.T) {
+	t.Parallel()
+	f := farAway(0, home)
+	for range 20 * mostAnswers {
+		f.checks(home, true)
+	}
+	if n := len(f.out.sent); n > mostAnswers+1 {
+		t.Error("sent", n)
+	}
+	f.pass(2 * time.Second)
+	before := len(f.out.sent)
+	f.checks(home, true)
+	if f.goesTo(t, home); len(f.out.sent) != before+1 {
+		t.Error("is not answered any more")
+	}
+}
+
 func TestAChoiceThatAnswersNothingIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	f := farAway(100*time.Millisecond, home)

@@ -33,8 +33,9 @@ type link struct {
 	next      *session   // of an ICE restart, until the peer uses it
 	known     []*address // from which authentic checks came, the oldest first
 	candidate candidate  // chosen by the peer, not proved yet
-	rival     *address   // the peer checks from there, not from where it has chosen to be
-	doubted   time.Time  // since when it does
+	answers   ration
+	rival     *address  // the peer checks from there, not from where it has chosen to be
+	doubted   time.Time // since when it does
 	closed    bool
 	shook     int  // bytes of the peer's side of the handshake
 	shaking   bool // the handshake has begun
