@@ -31,7 +31,7 @@ type actor struct {
 	socket                           *guest.Attendance // nil without one
 	seen                             guest.State       // the newest state of the socket
 	connected, publishing, published bool
-	audioMuted                       bool
+	audioMuted, soundAlone           bool
 	steps                            [][]string // events; those of one step come in any order, but LEFT last
 }
 
@@ -75,7 +75,7 @@ func (l *ledger) publish(t *testing.T, a *actor, video guest.Video, rids ...stri
 	if !a.connected {
 		l.joined(t, a)
 	}
-	a.publishing, a.published = true, true
+	a.publishing, a.published, a.soundAlone = true, true, video == guest.NoVideo
 	a.did("PUBLISH_STARTED")
 	return p
 }
@@ -230,7 +230,7 @@ func (l *ledger) states(t *testing.T) string {
 	want := map[string]string{}
 	for _, a := range l.people {
 		if a.connected {
-			want[a.ID()] = fmt.Sprintf("%s publishing:%v muted:%v stopped:false", a.UserID(), a.publishing, a.audioMuted)
+			want[a.ID()] = fmt.Sprintf("%s publishing:%v muted:%v stopped:%v", a.UserID(), a.publishing, a.audioMuted, a.publishing && a.soundAlone)
 		}
 	}
 	for _, a := range l.people {

@@ -47,6 +47,16 @@ func TestAudioAloneIsPublishedWithoutVideo(t *testing.T) {
 	if _, err := people[0].Publish(ctx, guest.NoVideo); err != nil {
 		t.Fatal(err)
 	}
+	watch, err := people[1].Attend(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := watch.Wait(ctx, func(s guest.State) bool {
+		alice, _ := s.Person(people[0].ID())
+		return alice.IsPublishing && alice.VideoStopped && !alice.AudioMuted
+	}); err != nil {
+		t.Errorf("what others see of her: %v", err)
+	}
 	s := subscribe(ctx, t, people[1], people[0], guest.SubscribeOptions{})
 	until(ctx, t, func() bool { return s.Received().Audio > 10 })
 	if got := s.Received(); got.Video != 0 {

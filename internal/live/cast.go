@@ -197,12 +197,13 @@ func (p *person) mute(by *Attendance, audio, video bool) {
 	}
 }
 
-// silence notes of which kind no packets come from the publication that is shown.
+// silence notes of which kind no packets come from the publication that is shown. Of one that it does not have, none do.
 func (p *person) silence(publication *sfu.Publication, silent [2]bool) {
 	p.cast.mu.Lock()
 	defer p.cast.mu.Unlock()
 	if p.publication == publication {
-		p.silent = silent
+		audio, video := publication.Kinds()
+		p.silent = [2]bool{silent[0] || !audio, silent[1] || !video}
 		p.hush()
 	}
 }

@@ -276,10 +276,8 @@ export class Stage {
   // watch follows the mute state of what is published.
   #watch(local, streams, before) {
     for (const end of this.#unwatch) end();
-    const tell = () => this.#presence?.tell({
-      audioMuted: streams.some((s) => s.streamType === "audio" && s.isMuted),
-      videoStopped: streams.some((s) => s.streamType === "video" && s.isMuted),
-    });
+    const lacks = (kind) => !streams.some((s) => s.streamType === kind && !s.isMuted);
+    const tell = () => this.#presence?.tell({ audioMuted: lacks("audio"), videoStopped: lacks("video") });
     this.#unwatch = streams.map((s) => s.watch(() => {
       tell();
       this.#emit(Events.STAGE_STREAM_MUTE_CHANGED, local, s);

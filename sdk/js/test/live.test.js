@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { iceServers, readLinks } from "../links.js";
-import { Stage, StageErrorCode, StageEvents, SubscribeType } from "../stage.js";
+import { LocalStageStream, Stage, StageErrorCode, StageEvents, SubscribeType } from "../stage.js";
 
 const claims = {
   jti: "me", topic: "s", resource: "arn:s", whip_url: "http://board/whip", events_url: "ws://board/events",
@@ -30,7 +30,7 @@ class Connection {
   connectionState = "new";
   log = [];
   constructor(configuration) { this.configuration = configuration; connections.push(this); }
-  addTransceiver(kind) { this.log.push(kind); }
+  addTransceiver(kind) { this.log.push(kind); return {}; }
   async createOffer() { return { type: "offer", sdp: this.log.join() }; }
   setConfiguration(configuration) { this.configuration = configuration; this.log.push("configured"); }
   async setLocalDescription() { this.log.push("local"); }
@@ -195,6 +195,16 @@ test("a full stage is said so once, and tried again", async () => {
   });
   await settled();
   assert.deepEqual(events.slice(1), ["+audio,video"]);
+});
+
+test("what is not sent is told as muted, as if it were by choice", async () => {
+  const microphone = new LocalStageStream({ kind: "audio", id: "a", enabled: true, getSettings: () => ({}) });
+  globalThis.MediaStream = class {};
+  await joined({ shouldPublishParticipant: () => true, stageStreamsToPublish: () => [microphone], shouldSubscribeToParticipant: () => SubscribeType.NONE });
+  const told = () => socket.sent.filter(({ type }) => type === "SET_STATE").at(-1).payload;
+  assert.deepEqual(told(), { audioMuted: false, videoStopped: true });
+  microphone.setMuted(true);
+  assert.deepEqual(told(), { audioMuted: true, videoStopped: true });
 });
 
 test("who leaves says so once: what the server ends by itself is not deleted as well", async () => {
