@@ -111,6 +111,43 @@ func TestTheWebSDKsOfferIsAnswered(t *testing.T) {
 	}
 }
 
+// What programs that are no browsers offer, as they were seen to (docs/interop.md).
+func TestTheOffersOfProgramsAreAnswered(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{})
+	for name, lines := range map[string][]string{
+		"obs":       {"m=video 9 UDP/TLS/RTP/SAVPF 96", "a=setup:passive", "a=rtcp-fb:96 nack pli", "m=audio 9 UDP/TLS/RTP/SAVPF 111"},
+		"ffmpeg":    {"m=video 9 UDP/TLS/RTP/SAVPF 106 105", "a=setup:active", "a=rtcp-fb:106 nack", "a=fmtp:105 apt=106"},
+		"gstreamer": {"m=video 9 UDP/TLS/RTP/SAVPF 96", "a=setup:passive", "a=rtcp-fb:96 transport-cc", "m=audio 9 UDP/TLS/RTP/SAVPF 100"},
+		"aiortc":    {"m=video 9 UDP/TLS/RTP/SAVPF 101 102", "a=setup:passive", "a=fmtp:102 apt=101", "m=audio 9 UDP/TLS/RTP/SAVPF 96"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, answer, err := e.Publish(t.Context(), readTestdata(t, name+"-publish.sdp"), Notify{})
+			must(t, err)
+			if a, v := p.Kinds(); !a || !v {
+				t.Error("audio, video:", a, v)
+			}
+			for _, line := range lines {
+				if !strings.Contains(answer, line+"\r\n") {
+					t.Errorf("no %s in\n%s", line, answer)
+				}
+			}
+		})
+	}
+}
+
+func TestOBSMayHaveLayers(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{})
+	offer := readTestdata(t, "obs-publish.sdp") + "a=rid:0 send\r\na=rid:1 send\r\na=rid:2 send\r\na=simulcast:send 0;1;2\r\n"
+	_, answer, err := e.Publish(t.Context(), offer, Notify{})
+	must(t, err)
+	if !strings.Contains(answer, "a=simulcast:recv 0;1;2\r\n") { // or OBS gives up
+		t.Error(answer)
+	}
+}
+
 func TestOtherShapesOfOffersAreAnswered(t *testing.T) {
 	t.Parallel()
 	e := openEngine(t, Options{})
