@@ -192,6 +192,31 @@ func TestInteropTheSDKChoosesLayers(t *testing.T) {
 	two.shown(t, *token.ParticipantId, "a larger picture", func(p played) bool { return p.Width > 320 })
 }
 
+// The page at /join, which speaks our own words, and Amazon's SDK see the same of each other.
+func TestInteropTheSDKAndTheJoinPageSeeEachOther(t *testing.T) {
+	b := newBoard(t)
+	page := interopPages(t)
+	arn := b.stage(t)
+	theirs, ours := b.token(t, arn, "ada"), b.token(t, arn, "bob")
+	ada, bob := *theirs.ParticipantId, *ours.ParticipantId
+	one := joins(t, page, *theirs.Token)
+	do[any](t, one, "participant.publish(true)")
+	two := browse(t, b.url+"/join#token="+*ours.Token)
+	two.shows(t, "#camera", "fake")
+	two.press(t, "#entry button")
+	two.sees(t, ada)
+	one.shown(t, bob, "the one on the page", moves)
+
+	two.press(t, "#mic")
+	one.shown(t, bob, "muted", func(p played) bool { return p.AudioMuted && !p.VideoMuted })
+	do[any](t, one, "participant.mute('video', true)")
+	two.shows(t, "#tile-"+ada+" .initial", "A")
+	do[any](t, one, "participant.mute('audio', true)")
+	two.shows(t, "#tile-"+ada+" .muted", "muted")
+	two.press(t, "#leave")
+	one.shown(t, bob, "gone", func(p played) bool { return !p.Here })
+}
+
 func TestInteropTheSDKExchangesItsToken(t *testing.T) {
 	b := newBoard(t)
 	page := interopPages(t)
