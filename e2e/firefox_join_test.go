@@ -44,7 +44,7 @@ func TestInteropFirefoxAndChromiumMeetOnTheJoinPage(t *testing.T) {
 	if h264 {
 		eventuallyHas(t, firefox, decodes(ids["chromium"]))
 	} else {
-		firefox.shows(t, "#status.bad", "This browser cannot play the video of chromium, only the sound.")
+		firefox.shows(t, "#tile-"+ids["chromium"]+" .note", "This browser cannot play the picture, only the sound.")
 		firefox.shows(t, "#tile-"+ids["chromium"]+" .initial", "C")
 	}
 	vp8 := b.guest(t, arn, "vp8")

@@ -11,6 +11,7 @@ const devices = new Devices();
 const tiles = new Tiles(element("grid"));
 const news = new News(element("news"));
 const judged = new Map(); // participant id -> what was measured last
+const unplayable = new Set(); // ids of participants whose picture this browser cannot decode
 let stage = null, streams = [], judging;
 
 function say(text, bad = false) {
@@ -130,10 +131,12 @@ function listen(on) {
   on.on(StageEvents.STAGE_LEFT, (reason) => back(goodbyes[reason] ?? "The server has ended the connection."));
   on.on(StageEvents.ERROR, (error) => {
     if (on.connectionState === StageConnectionState.ERRORED && error.code !== StageErrorCode.FAILED) back(error.message, true);
+    else if (error.code === StageErrorCode.CODEC_MISMATCH && error.participantId) unplayable.add(error.participantId); // its tile says so
     else say(explain(error), true);
   });
   on.on(StageEvents.STAGE_PARTICIPANT_STREAMS_ADDED, (info, list) => tiles.add(info, list));
   on.on(StageEvents.STAGE_PARTICIPANT_STREAMS_REMOVED, (info, list) => tiles.remove(info, list));
+  on.on(StageEvents.STAGE_PARTICIPANT_PUBLISH_STATE_CHANGED, ({ id }) => unplayable.delete(id));
   on.on(StageEvents.STAGE_STREAM_MUTE_CHANGED, (info) => { look(info); people(); });
   for (const event of ["JOINED", "LEFT", "METADATA_CHANGED", "PUBLISH_STATE_CHANGED"]) {
     on.on(StageEvents[`STAGE_PARTICIPANT_${event}`], (info) => { look(info); people(); });
@@ -147,7 +150,6 @@ function listen(on) {
 function explain({ code, category, participantId, message }) {
   const them = stage?.participants.find((p) => p.id === participantId);
   const whose = them ? nameOf(them) : "somebody";
-  if (code === StageErrorCode.CODEC_MISMATCH && them) return `This browser cannot play the video of ${whose}, only the sound. ${message}`;
   if (code !== StageErrorCode.FAILED || category === StageErrorCategory.JOIN_ERROR) return message;
   const what = category === StageErrorCategory.PUBLISH_ERROR ? "What you send does not reach the server" : `What ${whose} sends does not reach you`;
   const firefox = /Firefox/.test(navigator.userAgent) && ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
@@ -187,7 +189,7 @@ async function judge() {
     judged.set(id, silent ? null : measured);
     tiles.judge(id, judged.get(id));
     const waits = measured && !info.isLocal && !measured.fps && tiles.shows(id) && (await stage?.layers(id))?.paused;
-    tiles.note(id, waits ? "The picture waits: your connection is too slow for it." : "");
+    tiles.note(id, unplayable.has(id) ? "This browser cannot play the picture, only the sound." : waits ? "The picture waits: your connection is too slow for it." : "");
   }
   people();
 }
@@ -198,6 +200,7 @@ function back(text, bad = false) {
   tiles.clear();
   news.clear();
   judged.clear();
+  unplayable.clear();
   document.body.dataset.place = "door";
   element("stage").hidden = true;
   element("door").hidden = false;
