@@ -88,7 +88,7 @@ func BenchmarkMunge(b *testing.B) {
 func BenchmarkStranger(b *testing.B) {
 	p, l, _ := iceLink()
 	for i := range 2000 {
-		other := p.dial(theirs, handshake{}, func() {})
+		other := p.dial(theirs, handshake{}, func() {}, nil)
 		p.take(asks(other.current.local, theirs, true), netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1000), epoch)
 	}
 	for _, c := range []struct {

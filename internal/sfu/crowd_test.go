@@ -159,7 +159,7 @@ func (c *crowd) sleeper(e *Engine, from *camera) {
 	wait(c.t, v.video, "packet")
 	deaf := func(b []byte) bool { return b[0] >= 128 }
 	v.wire.drop.Store(&deaf)
-	l := e.port.dial(theirs, handshake{}, func() {})
+	l := e.port.dial(theirs, handshake{}, func() {}, nil)
 	c.t.Cleanup(l.close)
 	telephone(c.t, e).settle(l)
 	a, packet := l.remote.Load(), make([]byte, 1200)

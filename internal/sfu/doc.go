@@ -16,8 +16,8 @@
 // keys (handshake.go); we are its server if we may be, so our order of ciphers holds. SRTP is sealed in place (srtp.go). A TCP
 // connection (pipe.go) is to a link an address like any other.
 //
-// A packet's journey: the port's reader puts it into the link's inbox and wakes the peer. The peer's goroutine, the only
-// one it has, opens all that has come and keeps it in the layer's ring (layer.go), where it stays for a second or
+// A packet's journey: the port's reader puts it into the link's inbox and wakes the peer, or forwards it itself while only
+// one publisher sends (reader.go). The peer's goroutine, the only one it has, opens all that has come and keeps it in the layer's ring (layer.go), where it stays for a second or
 // more to answer retransmission requests. Then the listeners have their turns (round.go). The list is copied on write
 // (track.go), so the walk takes no lock that subscribers share. Each outlet (outlet.go) rewrites sequence number,
 // timestamp, SSRC and payload type (munge.go) and has the packet sealed into a batch (batch.go); packets for one

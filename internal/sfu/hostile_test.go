@@ -213,7 +213,7 @@ func TestAPanicOverAnOfferIsARefusal(t *testing.T) {
 	must(t, o.settlePublisher())
 	o.unused = []unused{{}} // what no offer can say
 	p := &Publication{}
-	if _, err = e.connect(t.Context(), o, Notify{}, p, &p.Peer); problem(err) != Malformed {
+	if _, err = e.connect(t.Context(), o, Notify{}, p, &p.Peer, p.serve); problem(err) != Malformed {
 		t.Error(err)
 	}
 	if s := e.Stats(); s.Peers != 0 || s.Pending != 0 {

@@ -54,7 +54,7 @@ func iceLink() (*port, *link, *post) {
 	p, out := nowhere(func(*batch) {}), &post{}
 	p.conn, p.sessions, p.links = out, map[string]*session{}, map[*link]struct{}{}
 	p.addresses, p.claims = map[netip.AddrPort]*link{}, map[netip.AddrPort]*link{}
-	return p, p.dial(theirs, handshake{}, func() {}), out
+	return p, p.dial(theirs, handshake{}, func() {}, nil), out
 }
 
 // asks is a check as a peer makes it.
@@ -425,7 +425,7 @@ func TestMediaOfAPublisherFromWhereReportsGoAreConsent(t *testing.T) {
 func TestAPortThatIsUsedAgainBelongsToItsNewUser(t *testing.T) {
 	t.Parallel()
 	p, first, out := iceLink()
-	second := p.dial(theirs, handshake{}, func() {})
+	second := p.dial(theirs, handshake{}, func() {}, nil)
 	p.take(asks(first.current.local, theirs, true), home, epoch)
 	if p.at(home) != first {
 		t.Fatal("the address is unknown")

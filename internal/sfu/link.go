@@ -17,7 +17,8 @@ import (
 type link struct {
 	port      *port
 	handshake handshake
-	wake      func() // packets have come, or the state has changed; must not block
+	wake      func()      // packets have come, or the state has changed; must not block
+	serve     func() bool // see Publication.serve; nil for a link to a subscriber
 	inbox     inbox
 	remote    atomic.Pointer[address] // where media go; nil before ICE has found and proved it
 	heard     atomic.Int64            // when something authentic came last, in Unix nanoseconds
@@ -65,8 +66,8 @@ type address struct {
 var errNotConnected = errors.New("sfu: the peer is not connected")
 
 // dial makes a link to whoever has these credentials and agrees to that handshake.
-func (p *port) dial(remote credentials, h handshake, wake func()) *link {
-	l := &link{port: p, handshake: h, wake: wake, records: packetio.NewBuffer()}
+func (p *port) dial(remote credentials, h handshake, wake func(), serve func() bool) *link {
+	l := &link{port: p, handshake: h, wake: wake, serve: serve, records: packetio.NewBuffer()}
 	l.records.SetLimitSize(recordBacklog)
 	now := time.Now().UnixNano()
 	l.heard.Store(now)

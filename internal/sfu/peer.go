@@ -12,7 +12,7 @@ import (
 )
 
 // Notify is told what becomes of a peer. Functions may be nil. They are called from the
-// engine's goroutines, one at a time for each peer and never under a lock; they
+// engine's goroutines, one at a time for each peer and never under a lock that a method takes; they
 // must only post and return. They may be called before Publish or Subscribe has returned.
 type Notify struct {
 	// Connected: DTLS is up. At most once.
@@ -38,7 +38,7 @@ var (
 )
 
 // Peer is one WebRTC transport, seen as a [Publication] or a [Subscription]. One goroutine, run, looks after it, forwards what it sends and
-// makes all calls of Notify; everybody else only wakes it.
+// makes all calls of Notify; everybody else only wakes it. The port's reader alone may forward in its place.
 type Peer struct {
 	engine *Engine
 	link   *link
@@ -46,6 +46,7 @@ type Peer struct {
 	notify Notify
 	side   side
 
+	duty  sync.Mutex    // held by who forwards or looks after the peer, and for good once it has ended
 	wake  chan struct{} // something may have changed
 	media atomic.Bool   // RTP flows or has flowed
 	up    atomic.Bool   // DTLS is or was up
@@ -72,7 +73,8 @@ type side interface {
 }
 
 // connect makes a peer for o and the complete answer to it. Its goroutine is for the caller to start.
-func (e *Engine) connect(ctx context.Context, o *offer, n Notify, s side, p *Peer) (string, error) {
+// serve is for its link.
+func (e *Engine) connect(ctx context.Context, o *offer, n Notify, s side, p *Peer, serve func() bool) (string, error) {
 	*p = Peer{
 		engine: e, offer: o, notify: n, side: s, etag: rand.Text(),
 		made: time.Now(), wake: make(chan struct{}, 1), done: make(chan struct{}), closing: make(chan struct{}),
@@ -83,7 +85,7 @@ func (e *Engine) connect(ctx context.Context, o *offer, n Notify, s side, p *Pee
 	if err := e.admit(p); err != nil {
 		return "", err
 	}
-	p.link = e.port.dial(credentials{o.ufrag, o.pwd}, o.handshake, p.changed)
+	p.link = e.port.dial(credentials{o.ufrag, o.pwd}, o.handshake, p.changed, serve)
 	answer, err := p.answer()
 	if err != nil {
 		p.stop(nil)
@@ -154,7 +156,10 @@ func (p *Peer) run() {
 		case <-p.wake:
 		case <-next.C:
 		}
-		if err := p.forward(); err != nil {
+		p.duty.Lock()
+		err := p.forward()
+		p.duty.Unlock()
+		if err != nil {
 			p.stop(err)
 			continue
 		}
@@ -171,9 +176,24 @@ func (p *Peer) run() {
 		}
 		now := time.Now()
 		p.check(now, late)
-		next.Reset(min(p.side.look(now), p.engine.timing.poll))
+		p.duty.Lock()
+		wait := p.side.look(now)
+		p.duty.Unlock()
+		next.Reset(together(now, min(wait, p.engine.timing.poll)))
 	}
+	p.duty.Lock()
 	p.finish()
+}
+
+// beat is what timers wait for that have time, so that the process wakes up once for many peers.
+const beat = 50 * time.Millisecond
+
+// together puts off to the next beat what is not due soon.
+func together(now time.Time, wait time.Duration) time.Duration {
+	if wait <= beat {
+		return wait
+	}
+	return wait + beat - time.Duration(now.Add(wait).UnixNano())%beat
 }
 
 // forward takes what has come and passes it on.

@@ -216,7 +216,7 @@ func TestStrangersOnTCPAreBounded(t *testing.T) {
 	}
 	_ = first.Close()
 	noPipes(t, p)
-	l := p.dial(theirs, handshake{}, func() {})
+	l := p.dial(theirs, handshake{}, func() {}, nil)
 	defer l.close()
 	c := telephone(t, e)
 	c.settle(l)
@@ -230,7 +230,7 @@ func TestStrangersOnTCPAreBounded(t *testing.T) {
 func TestASlowReaderOnTCPDelaysNobody(t *testing.T) {
 	t.Parallel()
 	e := openEngine(t, Options{Listener: listenTCP(t)})
-	l := e.port.dial(theirs, handshake{}, func() {})
+	l := e.port.dial(theirs, handshake{}, func() {}, nil)
 	c := telephone(t, e)
 	c.settle(l)
 	a, packet := l.remote.Load(), make([]byte, 1200)
@@ -263,7 +263,7 @@ func TestAPipeThatBreaksLeavesThePeerWhereItWasBefore(t *testing.T) {
 	t.Parallel()
 	e := openEngine(t, Options{Listener: listenTCP(t)})
 	p := e.port
-	l := p.dial(theirs, handshake{}, func() {})
+	l := p.dial(theirs, handshake{}, func() {}, nil)
 	defer l.close()
 	first, second := telephone(t, e), telephone(t, e)
 	first.settle(l)

@@ -25,11 +25,13 @@ type port struct {
 	identity  identity
 	timing    timing
 
-	failed   atomic.Int64   // when a read failed last, in Unix nanoseconds
-	refused  *atomic.Uint64 // counts packets that the socket did not take
-	lent     lent           // batches
-	parts    chan *part     // of rounds, for those who help
-	transmit func(*batch)   // sends what is in a batch and empties it
+	failed   atomic.Int64                       // when a read failed last, in Unix nanoseconds
+	refused  *atomic.Uint64                     // counts packets that the socket did not take
+	lent     lent                               // batches
+	parts    chan *part                         // of rounds, for those who help
+	transmit func(*batch)                       // sends what is in a batch and empties it
+	send     func([]byte, netip.AddrPort) error // sends a datagram and never waits; nil, like poll, where the system cannot do that
+	poll     func()                             // reads what has come, and does not wait
 	once     sync.Once
 	closed   chan struct{}
 	workers  sync.WaitGroup
@@ -124,10 +126,7 @@ func unmapped(a netip.AddrPort) netip.AddrPort {
 func (p *port) run(read func() error) {
 	for {
 		err := read()
-		for _, l := range p.touched {
-			l.wake()
-		}
-		p.touched = p.touched[:0]
+		p.pass()
 		if err != nil && !p.again(err) {
 			return
 		}
@@ -273,6 +272,9 @@ func (p *port) tend() {
 func (p *port) write(b []byte, to netip.AddrPort) error {
 	if to.Addr().Zone() == overTCP {
 		return p.writePiped(b, to)
+	}
+	if p.send != nil {
+		return p.send(b, to)
 	}
 	var err error
 	if c, ok := p.conn.(*net.UDPConn); ok {

@@ -23,6 +23,7 @@ type Publication struct {
 	ssrc        uint32 // as the sender of feedback
 	arrivals    *twcc.Recorder
 	arrivalsDue time.Time
+	guest       bool // the port's reader forwards
 	reportDue   time.Time
 	reading     reading
 }
@@ -63,7 +64,7 @@ func (e *Engine) Publish(ctx context.Context, offer string, n Notify) (_ *Public
 			p.layers = append(p.layers, t.layers...)
 		}
 	}
-	answer, err := e.connect(ctx, o, n, p, &p.Peer)
+	answer, err := e.connect(ctx, o, n, p, &p.Peer, p.serve)
 	if err != nil {
 		return nil, "", err
 	}
@@ -222,10 +223,14 @@ func (p *Publication) deliver() error {
 		if !more {
 			return nil
 		}
-		if pulled < maxRun {
-			if err := p.link.receive(p); err != nil {
-				return err
-			}
+		if pulled >= maxRun {
+			continue
+		}
+		if p.guest && p.engine.port.look(p.link) {
+			return nil // the rest is for the peer's goroutine, which look has woken
+		}
+		if err := p.link.receive(p); err != nil {
+			return err
 		}
 	}
 }

@@ -27,12 +27,13 @@ type part struct {
 }
 
 const (
-	turns    = 8   // listeners between looks at what has come meanwhile
-	allTurns = 256 // the same, when there is no more to come for the moment
-	worth    = 24  // listeners for which it pays to wake somebody
-	maxCrew  = 8   // goroutines that help
-	maxCars  = 48  // packets for one listener at a time
-	maxRun   = 256 // packets, before the round is brought to its end
+	turns      = 8    // listeners between looks at what has come meanwhile
+	allTurns   = 256  // the same, when there is no more to come for the moment,
+	allPackets = 2048 // and at most so many packets
+	worth      = 24   // listeners for which it pays to wake somebody
+	maxCrew    = 8    // goroutines that help
+	maxCars    = 48   // packets for one listener at a time
+	maxRun     = 256  // packets, before the round is brought to its end
 )
 
 // step gives the next few listeners their turn and tells whether anybody is still behind.
@@ -49,7 +50,7 @@ func (l *layer) step(b *batch) bool {
 	}
 	n := turns
 	if l.whole() {
-		n = allTurns
+		n = max(turns, min(allTurns, allPackets/len(l.run)))
 	}
 	l.share(min(r.next+n, len(r.had)), b)
 	return true

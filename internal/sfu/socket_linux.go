@@ -64,6 +64,7 @@ type inlet struct {
 	got      int
 	errno    syscall.Errno
 	receive  func(fd uintptr) bool
+	once     func(fd uintptr) // receive, whatever comes of it
 }
 
 // openBatched makes the port read and write many datagrams at a time; nil when that is not possible.
@@ -89,8 +90,25 @@ func (p *port) openBatched(c *net.UDPConn) func() error {
 		in.got, in.errno = int(n), errno
 		return errno != unix.EAGAIN && errno != unix.EINTR
 	}
+	in.once = func(fd uintptr) { in.receive(fd) }
 	p.transmit = trainWriter{raw}.transmit
+	p.send = func(b []byte, to netip.AddrPort) error { return sendOne(raw, b, p.native(to)) }
+	p.poll = in.poll
 	return in.read
+}
+
+// sendOne sends a datagram at once or not at all. The runtime does not know of the call: it would have its monitor look every
+// 20 us, for a millisecond, whether the call lasts, and that costs more than the datagram.
+func sendOne(raw syscall.RawConn, b []byte, to nativeAddress) error {
+	var errno syscall.Errno
+	err := raw.Control(func(fd uintptr) {
+		_, _, errno = unix.RawSyscall6(unix.SYS_SENDTO, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT,
+			uintptr(unsafe.Pointer(&to.bytes[0])), uintptr(to.size))
+	})
+	if err == nil && errno != 0 {
+		err = errno
+	}
+	return err
 }
 
 func (in *inlet) read() error {
@@ -100,11 +118,22 @@ func (in *inlet) read() error {
 	if in.errno != 0 {
 		return in.errno
 	}
+	in.take()
+	return nil
+}
+
+// poll reads what has come. An error is left to read.
+func (in *inlet) poll() {
+	if in.raw.Control(in.once) == nil && in.errno == 0 {
+		in.take()
+	}
+}
+
+func (in *inlet) take() {
 	now := time.Now()
 	for i := range in.got {
 		in.port.take(in.bytes[i][:in.messages[i].size], portable(&in.sources[i]), now)
 	}
-	return nil
 }
 
 // control is the control message that says how to take a train apart.

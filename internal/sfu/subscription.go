@@ -78,7 +78,7 @@ func (e *Engine) Subscribe(ctx context.Context, offer string, src *Publication, 
 		s.outlets = append(s.outlets, newOutlet(&o.sections[i], w, &e.counters, s.flowing))
 	}
 	s.number(o)
-	answer, err := e.connect(ctx, o, n, s, &s.Peer)
+	answer, err := e.connect(ctx, o, n, s, &s.Peer, nil)
 	if err != nil {
 		return nil, "", err
 	}
