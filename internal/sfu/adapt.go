@@ -30,7 +30,8 @@ type adaptation struct {
 type probe struct {
 	by          *share    // to which it is sent; nil: there is none
 	began, last time.Time // last is when some was sent
-	base, rate  float64   // bits a second of all that is sent, without it and once it has grown
+	need        float64   // bits a second of what is sent besides
+	base, rate  float64   // of all, at first and once it has grown
 	grows       time.Duration
 	seen        int // packets that had been reported when it began
 }
@@ -170,8 +171,9 @@ func (a *adaptation) rise(now time.Time) {
 
 // begin begins a probe of whether there is room for what all need with the next layer.
 func (a *adaptation) begin(by *share, need float64, now time.Time) {
-	base := max(a.shares.need(), leastBase)
-	p := probe{by: by, began: now, last: now, base: base, rate: min(probeRoom*need, base+probeMost), seen: a.estimate.seen}
+	p := probe{by: by, began: now, last: now, need: a.shares.need(), seen: a.estimate.seen}
+	p.base = max(p.need, leastBase)
+	p.rate = max(p.base, min(probeRoom*need, p.base+probeMost))
 	doublings := math.Log2(p.rate / p.base)
 	if p.grows = time.Duration(doublings * float64(probeGrows)); a.pause == firstPause {
 		p.grows /= 2
@@ -235,7 +237,7 @@ func (a *adaptation) owes(s *share, now time.Time) int {
 	elapsed := min(now.Sub(p.last), probeOwed)
 	p.last = now
 	grown := min(1, now.Sub(p.began).Seconds()/p.grows.Seconds())
-	return int(p.base * (math.Pow(p.rate/p.base, grown) - 1) * elapsed.Seconds() / 8)
+	return int((p.base*math.Pow(p.rate/p.base, grown) - p.need) * elapsed.Seconds() / 8)
 }
 
 // told takes what a receiver itself estimates (draft-alvestrand-rmcat-remb), for want of reports. Each speaks of one connection.

@@ -35,6 +35,7 @@ func TestWhatIsSentAdaptsToTheWay(t *testing.T) {
 		"so it does without simulcast":                       {way{rate: always(1e6)}, one, 0, func(s *seat) bool { return s.during(-1) > 0.8 }},
 		"and video comes back when there is room":            {way{rate: dip(10*time.Second, 20*time.Second, 5e6, 300e3)}, one, 0, func(s *seat) bool { return s.during(-1) > 0.1 && s.during(-1) < 0.35 && s.shown == 0 }},
 		"so it does where there is no audio":                 {way{rate: dip(10*time.Second, 20*time.Second, 5e6, 300e3)}, one, 0, func(s *seat) bool { return s.during(-1) > 0.1 && s.during(-1) < 0.5 && s.shown == 0 }},
+		"so it does where there is next to nothing":          {way{rate: dip(10*time.Second, 30*time.Second, 5e6, 5e3)}, []float64{16_000}, 0, func(s *seat) bool { return s.during(-1) > 0.1 && s.shown == 0 }},
 		"video that just has room is left alone":             {way{rate: always(1.7e6)}, one, 0, func(s *seat) bool { return s.during(0) == 1 }},
 		"a way that gets longer is not taken for a jam long": {way{rate: always(20e6), longer: 30 * time.Second}, threeLayers, 0, func(s *seat) bool { return s.during(2) > 0.7 && s.shown == 2 }},
 	} {
