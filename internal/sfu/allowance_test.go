@@ -198,10 +198,10 @@ func TestSubscriptionsAreLimitedTogetherWhateverTheyReport(t *testing.T) {
 		inOrder(t, v.video, 5)
 		all = append(all, v)
 	}
-	until(t, "a pause of the younger one", func() bool { return all[1].sub.View().Paused })
-	if v := all[0].sub.View(); v.Paused || !v.Video {
-		t.Errorf("the older one: %+v", v)
-	}
+	until(t, "a pause of the younger one alone", func() bool { // on a busy machine video comes in bursts, which may be too much for a moment
+		older := all[0].sub.View()
+		return all[1].sub.View().Paused && !older.Paused && older.Video
+	})
 	until(t, "word of the limit", func() bool { w := all[1].sub.Stats().Way; return w.Paused && w.Limited && w.Lacks > 0 })
 	all[0].sub.Close()
 	<-all[0].sub.Done()
