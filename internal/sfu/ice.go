@@ -20,8 +20,9 @@ type credentials struct{ ufrag, pwd string }
 type session struct {
 	link          *link
 	local, remote credentials
-	ours, theirs  stunKey // of what is sent to us, and to them
-	tie           [8]byte // section 16.1; it never decides, but some (OBS) take zero for none at all
+	ours, theirs  stunKey        // of what is sent to us, and to them
+	tie           [8]byte        // section 16.1; it never decides, but some (OBS) take zero for none at all
+	choice        netip.AddrPort // that the peer has nominated last: it says so once, and checks on
 }
 
 // candidate is an address that the peer has nominated.
@@ -110,9 +111,12 @@ func (l *link) asked(s *session, m *stunMessage, theirs []byte, from netip.AddrP
 	l.heard.Store(now.UnixNano())
 	a, ours := l.address(from)
 	_ = l.port.write(newSTUN(bindingSuccess, m.id).withAddress(from).sealed(&s.ours), from)
+	if m.nominates {
+		s.choice = from
+	}
 	settled := s == l.current && a == l.remote.Load() && ours
 	switch {
-	case m.nominates && !settled:
+	case s.choice == from && !settled:
 		l.consider(candidate{s, a}, now)
 	case !a.proved || !ours:
 		l.ask(s, a, now)
@@ -192,6 +196,9 @@ func (l *link) drop(a *address) {
 
 // consider sends media to an address if it answers a check that is made now or later. l.mu is held.
 func (l *link) consider(c candidate, now time.Time) {
+	if c.session != l.current {
+		l.rival = nil // a peer that has restarted does not answer in the old session any more, wherever it is
+	}
 	l.candidate = c
 	l.ask(c.session, c.address, now)
 }

@@ -154,6 +154,8 @@ type far struct {
 	now   time.Time
 	trip  time.Duration
 	there map[netip.AddrPort]bool // where it answers
+	local credentials             // ours, and
+	them  credentials             // its own, of the session that it is in
 	read  int                     // of what was sent
 	onWay []travelling
 }
@@ -166,6 +168,7 @@ type travelling struct {
 func farAway(trip time.Duration, there ...netip.AddrPort) *far {
 	f := &far{now: epoch, trip: trip, there: map[netip.AddrPort]bool{}}
 	f.p, f.l, f.out = iceLink()
+	f.local, f.them = f.l.current.local, theirs
 	f.l.consent.Store(epoch.UnixNano())
 	for _, a := range there {
 		f.there[a] = true
@@ -193,7 +196,7 @@ func (f *far) reply() {
 	for ; f.read < len(f.out.sent); f.read++ {
 		var m stunMessage
 		if l := f.out.sent[f.read]; f.there[l.to] && m.parse(l.bytes) && m.kind == bindingRequest {
-			k := newSTUNKey(theirs.pwd)
+			k := newSTUNKey(f.them.pwd)
 			f.onWay = append(f.onWay, travelling{letter{newSTUN(bindingSuccess, m.id).withAddress(l.to).sealed(&k), l.to}, f.now.Add(f.trip)})
 		}
 	}
@@ -201,7 +204,25 @@ func (f *far) reply() {
 
 // checks has the peer check from an address, or somebody who knows how.
 func (f *far) checks(from netip.AddrPort, nominates bool) {
-	f.p.take(asks(f.l.current.local, theirs, nominates), from, f.now)
+	f.p.take(asks(f.local, f.them, nominates), from, f.now)
+}
+
+// restarts has the peer begin another ICE session. It forgets the one before.
+func (f *far) restarts() {
+	f.them = credentials{"other", strings.Repeat("w", 24)}
+	f.local = f.l.restart(f.them)
+}
+
+// stays lets a minute pass, in which the peer checks as clients do who have found their way, and asks that it keeps its consent.
+func (f *far) stays(t *testing.T, at netip.AddrPort) {
+	t.Helper()
+	for range 30 {
+		f.checks(at, false)
+		f.pass(2 * time.Second)
+	}
+	if f.goesTo(t, at); f.l.silence(f.now) > usual.keepalive+time.Second {
+		t.Error("has not agreed for", f.l.silence(f.now))
+	}
 }
 
 // asked counts our checks of an address.
@@ -379,6 +400,41 @@ func TestAPeerThatMovesIsFollowed(t *testing.T) {
 			f.pass(doubtSpan/2 + 2*trip)
 		}
 		f.goesTo(t, abroad)
+	}
+}
+
+func TestAPeerThatHasMovedAndRestartsIsFollowedWhateverWasInDoubt(t *testing.T) {
+	t.Parallel()
+	for pause := time.Duration(0); pause < 3*time.Second; pause += 50 * time.Millisecond {
+		f := farAway(100*time.Millisecond, home)
+		f.checks(home, true)
+		f.pass(time.Second)
+		f.there = map[netip.AddrPort]bool{abroad: true}
+		f.checks(abroad, false)
+		f.pass(pause)
+		f.restarts()
+		f.checks(abroad, true)
+		f.stays(t, abroad)
+		if f.l.next != nil {
+			t.Error(pause, "after its first check from elsewhere: the restart was not completed")
+		}
+	}
+}
+
+func TestAPeerThatChoseOnceNeedNotChooseAgain(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(*far){
+		"at first":        func(*far) {},
+		"after a restart": func(f *far) { f.checks(home, true); f.pass(time.Second); f.restarts() },
+	} {
+		f := farAway(100*time.Millisecond, home)
+		begin(f)
+		f.there = nil
+		f.checks(abroad, true)
+		f.pass(20 * time.Second) // all our checks are lost
+		f.there = map[netip.AddrPort]bool{abroad: true}
+		t.Log(name)
+		f.stays(t, abroad)
 	}
 }
 
