@@ -3,7 +3,6 @@ package live_test
 import (
 	"slices"
 	"testing"
-	"time"
 
 	"callboard/internal/live"
 	"callboard/internal/live/livetest"
@@ -98,10 +97,7 @@ func TestATokenThatMayNotFollowChangesNothing(t *testing.T) {
 func TestAnExchangeWhoseAnswerWasLostHoldsAndIsTold(t *testing.T) {
 	t.Parallel()
 	disk := flaky{stores: true}
-	h := open(t, livetest.Setting{Live: live.Options{Tick: time.Hour}, Store: func(s stage.Store) stage.Store {
-		disk.Store = s
-		return &disk
-	}})
+	h := openOn(t, &disk)
 	jwt := h.Token(h.Stage())
 	a := h.AdmitAgain(jwt)
 	seat := h.attend(a)

@@ -325,13 +325,19 @@ func (f *flaky) fail(n int) {
 	f.fails = n
 }
 
+// openOn opens a house whose store is behind a disk, and where nothing is swept up meanwhile.
+func openOn(t *testing.T, disk *flaky) *house {
+	t.Helper()
+	return open(t, livetest.Setting{Live: live.Options{Tick: time.Hour}, Store: func(s stage.Store) stage.Store {
+		disk.Store = s
+		return disk
+	}})
+}
+
 func TestLeavingIsRecordedEvenIfTheStoreFailsForAWhile(t *testing.T) {
 	t.Parallel()
 	var disk flaky
-	h := open(t, livetest.Setting{Live: live.Options{Tick: time.Hour}, Store: func(s stage.Store) stage.Store {
-		disk.Store = s
-		return &disk
-	}})
+	h := openOn(t, &disk)
 	a := h.Admit(h.Stage())
 	seat := h.attend(a)
 	disk.fail(3)
@@ -344,10 +350,7 @@ func TestLeavingIsRecordedEvenIfTheStoreFailsForAWhile(t *testing.T) {
 func TestFactsWhoseAnswerWasLostAreRecordedOnce(t *testing.T) {
 	t.Parallel()
 	disk := flaky{stores: true}
-	h := open(t, livetest.Setting{Live: live.Options{Tick: time.Hour}, Store: func(s stage.Store) stage.Store {
-		disk.Store = s
-		return &disk
-	}})
+	h := openOn(t, &disk)
 	a := h.Admit(h.Stage())
 	h.attend(a)
 	disk.fail(3)

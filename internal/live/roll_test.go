@@ -113,10 +113,7 @@ func bar(h *house, a stage.Admission) {
 func TestAnOfferIsRefusedWhileTheJoinCannotBeRecorded(t *testing.T) {
 	t.Parallel()
 	var disk flaky
-	h := open(t, livetest.Setting{Live: live.Options{Tick: time.Hour}, Store: func(s stage.Store) stage.Store {
-		disk.Store = s
-		return &disk
-	}})
+	h := openOn(t, &disk)
 	a := h.Admit(h.Stage())
 	disk.fail(1 << 30)
 	if _, _, err := h.Floor.Publish(h.Context(), a, stage.Client{}, livetest.Publisher(t).Offer()); stage.KindOf(err) != stage.Internal {
@@ -168,10 +165,7 @@ func TestPanicOverAnOfferFailsThatRequestAlone(t *testing.T) {
 func TestWhoseJoinIsOnRecordAlthoughItFailedLeaves(t *testing.T) {
 	t.Parallel()
 	disk := flaky{stores: true}
-	h := open(t, livetest.Setting{Live: live.Options{Tick: time.Hour}, Store: func(s stage.Store) stage.Store {
-		disk.Store = s
-		return &disk
-	}})
+	h := openOn(t, &disk)
 	arn := h.Stage()
 	a, b := h.Admit(arn), h.Admit(arn)
 	disk.fail(1)
@@ -189,10 +183,7 @@ func TestWhoseJoinIsOnRecordAlthoughItFailedLeaves(t *testing.T) {
 func TestWhoCannotJoinForAFaultOfTheServerHasThatAmongItsEvents(t *testing.T) {
 	t.Parallel()
 	var disk flaky
-	h := open(t, livetest.Setting{Live: live.Options{Tick: time.Hour}, Store: func(s stage.Store) stage.Store {
-		disk.Store = s
-		return &disk
-	}})
+	h := openOn(t, &disk)
 	a := h.Admit(h.Stage())
 	h.attend(h.Admit(a.Stage))
 	disk.fail(2)
