@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -305,10 +306,11 @@ func (c *crowd) unsure(x *attempt) {
 }
 
 // demolish deletes a stage while people are on it. The oracle keeps it for the
-// rest of the round.
+// rest of the round. A stage stays on which something of unknown outcome was
+// done: one that is gone cannot be asked.
 func (c *crowd) demolish(l *lobby, home int) {
 	c.mu.Lock()
-	if l.deletedFrom != never {
+	if l.deletedFrom != never || slices.ContainsFunc(c.unknown, func(x *attempt) bool { return x.lobby == l }) {
 		c.mu.Unlock()
 		return
 	}

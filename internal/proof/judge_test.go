@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"testing"
+	"time"
 
 	"callboard/internal/stage"
 )
@@ -36,6 +38,9 @@ func judge(places []*place, pages []*page, since int64) (wrong []string) {
 			}
 			continue
 		}
+		if p.place.doubtful {
+			continue
+		}
 		if p.place.dying(p.told) && len(p.a.People)+len(p.a.Sessions)+len(p.a.Events) == 0 {
 			continue
 		}
@@ -55,6 +60,9 @@ func judge(places []*place, pages []*page, since int64) (wrong []string) {
 		}
 	}
 	for _, p := range places {
+		if p.doubtful {
+			continue // nobody will ask of it again
+		}
 		wrong = append(wrong, p.order()...)
 		wrong = append(wrong, p.overlap(since)...)
 		p.joins = nil
@@ -219,4 +227,27 @@ func (p *place) overlap(since int64) (wrong []string) {
 		}
 	}
 	return wrong
+}
+
+// TestNobodyIsJudgedByWhatCannotBeKnown: somebody comes again under another
+// name, the answer is lost, and the stage is deleted before anybody can ask.
+func TestNobodyIsJudgedByWhatCannotBeKnown(t *testing.T) {
+	c := &crowd{t: t}
+	l := &lobby{place: newPlace(stage.ARN{})}
+	p := c.newcomer(l)
+	p.at = &post{}
+	entry := stage.Entry{SessionID: "st-1", Seq: 1, JoinedAt: time.Now()}
+	c.joined(p, p.at, entry, c.tick(), c.tick(), "ann")
+	c.unsure(&attempt{verb: "join", at: p.at, lobby: l, person: p, from: c.tick(), user: "bob"})
+	bob := &page{place: l.place, q: ask{Verb: "people", Session: entry.SessionID}, asked: c.tick(), told: c.tick(), a: answer{
+		People: []stage.Participant{{ID: p.id, UserID: "bob", Seq: 1, Connected: true, FirstJoin: entry.JoinedAt}}}}
+	bob.since = bob.asked
+	if wrong := judge([]*place{l.place}, []*page{bob}, 0); len(wrong) != 1 {
+		t.Errorf("of a page that shows what nobody is known to have done is said: %v", wrong)
+	}
+	l.deletedFrom, l.deletedBy = c.tick(), c.tick()
+	c.resolve(c.tick())
+	if wrong := judge([]*place{l.place}, []*page{bob}, 0); len(wrong) != 0 {
+		t.Errorf("of a page that may be true is said: %v", wrong)
+	}
 }

@@ -103,6 +103,7 @@ type place struct {
 	arn         stage.ARN
 	deletedFrom int64 // never, until somebody asked
 	deletedBy   int64
+	doubtful    bool // it went while somebody did something on it of which nobody will know whether it happened
 	sessions    map[string]*session
 	joins       []joining // of this round
 }

@@ -36,7 +36,10 @@ func (c *crowd) resolve(by int64) {
 			by, buried = x.at.by, x.at.buried
 		}
 		switch {
-		case x.person == nil || x.lobby.deletedFrom != never:
+		case x.lobby.deletedFrom != never:
+			x.lobby.doubtful = x.lobby.doubtful || x.person != nil
+			continue
+		case x.person == nil:
 			continue
 		case x.verb == "join":
 			c.resolveJoin(x, by, buried)
