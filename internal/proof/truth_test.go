@@ -113,7 +113,8 @@ func (x *attempt) resolve(c *crowd, is truth, by, opened int64) {
 	l := x.person.line
 	with, without := is.fits(l, opened > 0, x.effect), is.fits(l, opened > 0)
 	switch {
-	case with && without: // the house did the same when it was opened
+	case with && without: // the house did the same when it was opened, which may have been before this was asked
+		x.from = min(x.from, by)
 		x.happened(max(by, opened))
 	case with:
 		x.happened(by)
