@@ -186,6 +186,7 @@ func (l *link) find(from netip.AddrPort) *address {
 // drop forgets an address. l.mu is held.
 func (l *link) drop(a *address) {
 	l.known = slices.DeleteFunc(l.known, func(k *address) bool { return k == a })
+	a.inquiry = inquiry{}
 	if l.rival == a {
 		l.rival = nil
 	}

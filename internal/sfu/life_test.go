@@ -5,9 +5,11 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -304,4 +306,29 @@ func rewriteICE(answer string, f Fragment) string {
 		b.WriteString(line)
 	}
 	return b.String()
+}
+
+func TestNothingOfAPeerIsKeptOnceItHasGone(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{Listener: listenTCP(t), timing: brisk})
+	goodbye := func(c *camera, v *viewer) { c.pub.Close(); v.sub.Close() }
+	for name, s := range map[string]struct {
+		client func(testing.TB, ...webrtc.RTPCodecParameters) *client
+		end    func(*camera, *viewer)
+	}{
+		"goodbye":          {newClient, goodbye},
+		"goodbye over TCP": {walled, goodbye},
+		"not a word":       {newClient, func(c *camera, v *viewer) { c.wire.cut.Store(true); v.wire.cut.Store(true) }},
+	} {
+		c := publish(t, e, cameraOptions{client: s.client(t)})
+		v := subscribe(t, e, c.pub, viewerOptions{client: s.client(t)})
+		inOrder(t, v.video, 10)
+		s.end(c, v)
+		<-v.sub.Done()
+		<-c.pub.Done()
+		pub, sub := weak.Make(c.pub), weak.Make(v.sub)
+		c.pub, v.sub = nil, nil
+		until(t, "end of the publication after "+name, func() bool { runtime.GC(); return pub.Value() == nil })
+		until(t, "end of the subscription after "+name, func() bool { runtime.GC(); return sub.Value() == nil })
+	}
 }

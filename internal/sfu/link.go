@@ -130,7 +130,7 @@ func (l *link) close() {
 	l.forget()
 }
 
-// forget takes the link out of the port's tables.
+// forget takes the link out of the port's tables, and itself out of what is known of its addresses: batches may keep those for long.
 func (l *link) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -145,8 +145,11 @@ func (l *link) forget() {
 		p.release(l, a.AddrPort)
 	}
 	p.mu.Unlock()
-	for _, a := range l.known {
-		a.leave()
+	for _, a := range append(l.known, l.remote.Load()) {
+		if a != nil {
+			a.inquiry = inquiry{}
+			a.leave()
+		}
 	}
 }
 

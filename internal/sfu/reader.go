@@ -37,6 +37,7 @@ func (p *port) wakeBut(one *link) (publishers bool) {
 			publishers = publishers || l.serve != nil
 		}
 	}
+	clear(p.touched)
 	p.touched = p.touched[:0]
 	return publishers
 }
