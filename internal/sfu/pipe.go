@@ -245,8 +245,8 @@ func (c *pipe) write() {
 		}
 		var ended bool
 		out, ended = c.swap(out)
-		if _, err := c.conn.Write(out); err != nil {
-			_ = c.conn.Close()
+		if _, err := c.conn.Write(out); err != nil { // half a frame may be out; but what has come may be a goodbye
+			_ = c.conn.SetReadDeadline(time.Now().Add(farewellSpan))
 			return
 		}
 		if ended {

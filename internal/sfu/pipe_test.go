@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/dtls/v3"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -52,6 +53,141 @@ func TestMediaFlowOverTCPWhereThereIsNoUDP(t *testing.T) {
 	}
 	<-c.pub.Done()
 	noPipes(t, e.port)
+}
+
+// spoken is a caller as the packet connection of its side of DTLS. It answers our checks on the way.
+type spoken struct{ *caller }
+
+func (s spoken) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		got, err := frame(s.r)
+		if err != nil {
+			return 0, nil, err
+		}
+		n := copy(b, got)
+		_, _ = s.r.Discard(len(got))
+		var m stunMessage
+		if !m.parse(b[:n]) {
+			return n, s.RemoteAddr(), nil
+		}
+		if m.kind == bindingRequest {
+			k := newSTUNKey(theirs.pwd)
+			_, _ = s.WriteTo(newSTUN(bindingSuccess, m.id).withAddress(home).sealed(&k), nil)
+		}
+	}
+}
+
+// Close leaves the connection to the test: DTLS would end it with its goodbye.
+func (s spoken) Close() error { return s.SetReadDeadline(time.Now()) }
+
+func (s spoken) WriteTo(b []byte, _ net.Addr) (int, error) {
+	_, err := s.Write(framed(b))
+	return len(b), err
+}
+
+// shakesHands does so in the name of who.
+func (c *caller) shakesHands(who identity) *dtls.Conn {
+	c.t.Helper()
+	conn, err := dtls.ClientWithOptions(spoken{c}, c.RemoteAddr(), dtls.WithCertificates(who.certificate),
+		dtls.WithSRTPProtectionProfiles(ciphers...), dtls.WithInsecureSkipVerify(true), dtls.WithLoggerFactory(logs{discard}))
+	must(c.t, err)
+	must(c.t, conn.HandshakeContext(c.t.Context()))
+	return conn
+}
+
+// The client is made by hand: pion's may keep its last words to itself.
+func TestAGoodbyeOverTCPIsHeard(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{Listener: listenTCP(t)})
+	who, err := newIdentity()
+	must(t, err)
+	for name, leave := range map[string]func(*net.TCPConn){
+		"and stays":    func(*net.TCPConn) {},
+		"and hangs up": func(c *net.TCPConn) { _ = c.Close() },
+		"and is gone":  func(c *net.TCPConn) { _ = c.SetLinger(0); _ = c.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := e.port.dial(theirs, handshake{fingerprint: who.fingerprint}, func() {}, nil)
+			defer l.close()
+			c := telephone(t, e)
+			c.settle(l)
+			conn := c.shakesHands(who)
+			until(t, "keys", func() bool { return l.state() == linkUp })
+			must(t, conn.Close())
+			leave(c.Conn.(*net.TCPConn))
+			until(t, "goodbye", func() bool { return l.state() == linkBye })
+		})
+	}
+}
+
+// A connection that ends without a goodbye ends nothing else (RFC 6544): only consent does, when it has not been given for too long.
+func TestWhoseConnectionHasBrokenComesBackByAnother(t *testing.T) {
+	t.Parallel()
+	e := openEngine(t, Options{Listener: listenTCP(t)})
+	l := e.port.dial(theirs, handshake{}, func() {}, nil)
+	defer l.close()
+	first := telephone(t, e)
+	first.settle(l)
+	before := l.remote.Load()
+	must(t, first.Close())
+	noPipes(t, e.port)
+	if s := l.state(); s == linkBye || s == linkLost {
+		t.Error("has ended:", s)
+	}
+	second := telephone(t, e)
+	second.settle(l)
+	until(t, "the other connection", func() bool { return l.remote.Load() != before })
+}
+
+// mute is a connection to somebody who has gone, and whose last words have come.
+type mute struct {
+	net.Conn
+	words         []byte
+	failed, ended chan struct{}
+}
+
+func (m *mute) Write([]byte) (int, error) {
+	close(m.failed)
+	return 0, net.ErrClosed
+}
+
+func (m *mute) SetReadDeadline(t time.Time) error {
+	select {
+	case <-m.failed:
+		close(m.ended)
+	default:
+	}
+	return nil
+}
+
+func (m *mute) SetWriteDeadline(time.Time) error { return nil }
+
+func (m *mute) Close() error {
+	m.words = nil
+	close(m.ended)
+	return nil
+}
+
+func (m *mute) Read(b []byte) (int, error) {
+	<-m.ended
+	n := copy(b, m.words)
+	if m.words = m.words[n:]; n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// Who is not there to read any more may have said goodbye before.
+func TestWhatHasComeIsReadAlthoughNothingCanBeWritten(t *testing.T) {
+	t.Parallel()
+	m := &mute{words: framed([]byte{1, 2, 3}), failed: make(chan struct{}), ended: make(chan struct{})}
+	c := &pipe{conn: m, owned: true, gone: make(chan struct{}), ready: make(chan struct{}, 1)}
+	c.put([]byte{1})
+	c.write()
+	if b, err := frame(bufio.NewReader(c.conn)); err != nil || len(b) != 3 {
+		t.Error("lost:", err)
+	}
 }
 
 // connectionState waits until a client's connection is in a state.
