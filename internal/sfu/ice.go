@@ -78,11 +78,14 @@ func newSession(l *link, remote credentials) *session {
 	return s
 }
 
-// restart begins another session. The old one goes on until the peer uses the new.
-func (l *link) restart(remote credentials) credentials {
+// restart begins another session. The old one goes on until the peer uses the new. False when the link has ended.
+func (l *link) restart(remote credentials) (local credentials, ok bool) {
 	s := newSession(l, remote)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		return credentials{}, false
+	}
 	l.port.mu.Lock()
 	defer l.port.mu.Unlock()
 	if l.next != nil {
@@ -90,7 +93,7 @@ func (l *link) restart(remote credentials) credentials {
 	}
 	l.next = s
 	l.port.sessions[s.local.ufrag] = s
-	return s.local
+	return s.local, true
 }
 
 // asked answers a check of the peer's. What else is sent because of it is one check of ours, if one is due.

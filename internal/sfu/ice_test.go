@@ -210,7 +210,7 @@ func (f *far) checks(from netip.AddrPort, nominates bool) {
 // restarts has the peer begin another ICE session. It forgets the one before.
 func (f *far) restarts() {
 	f.them = credentials{"other", strings.Repeat("w", 24)}
-	f.local = f.l.restart(f.them)
+	f.local, _ = f.l.restart(f.them)
 }
 
 // stays lets a minute pass, in which the peer checks as clients do who have found their way, and asks that it keeps its consent.
@@ -240,6 +240,15 @@ func (f *far) goesTo(t *testing.T, want netip.AddrPort) {
 	t.Helper()
 	if a := f.l.remote.Load(); a == nil || a.AddrPort != want {
 		t.Fatalf("media go to %v, not to %v", a, want)
+	}
+}
+
+func TestALinkThatHasEndedIsNotRestarted(t *testing.T) {
+	t.Parallel()
+	p, l, _ := iceLink()
+	l.close()
+	if _, ok := l.restart(theirs); ok || len(p.sessions) > 0 {
+		t.Error("left over:", len(p.sessions), "sessions of a peer that has gone")
 	}
 }
 

@@ -34,8 +34,11 @@ func (p *Peer) restart(f Fragment) (Fragment, error) {
 	if !p.up.Load() {
 		return Fragment{}, fmt.Errorf("%w: the peer was never connected", ErrRestartUnsupported)
 	}
+	local, ok := p.link.restart(credentials{f.Ufrag, f.Pwd})
+	if !ok {
+		return Fragment{}, ErrClosed
+	}
 	p.offer.ufrag, p.offer.pwd = f.Ufrag, f.Pwd
-	local := p.link.restart(credentials{f.Ufrag, f.Pwd})
 	p.mu.Lock()
 	p.etag = rand.Text()
 	p.mu.Unlock()
