@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -40,8 +41,13 @@ type timing struct {
 	poll         time.Duration // between looks at a peer from which no news came
 }
 
+// rest is how long an address that has answered is left alone: keepalive, give or take a fifth, so that checks do not keep step (RFC 7675, section 5.1).
+func (t timing) rest() time.Duration {
+	return t.keepalive*4/5 + rand.N(t.keepalive*2/5)
+}
+
 // The silence of where media go to that ends a peer is 7 + 19 seconds, found out within 2: less than the 30
-// after which consent expires (RFC 7675). Checks five seconds apart, as that RFC has them.
+// after which consent expires (RFC 7675). Checks about five seconds apart, as that RFC has them.
 var usual = timing{
 	pending: 15 * time.Second, disconnected: 7 * time.Second, failed: 19 * time.Second,
 	keepalive: 5 * time.Second, dead: 2 * time.Second, poll: 2 * time.Second,

@@ -244,7 +244,7 @@ func (l *link) answered(m *stunMessage, from netip.AddrPort, now time.Time) bool
 	}
 	c := a.checks[i]
 	a.proved, a.tries, a.checks[i] = true, 0, check{}
-	a.due, a.trip = now.Add(l.port.timing.keepalive), max(0, now.Sub(c.made))
+	a.due, a.trip = now.Add(l.port.timing.rest()), max(0, now.Sub(c.made))
 	l.trip.Store(int64(a.trip))
 	l.heard.Store(now.UnixNano())
 	remote := l.remote.Load()

@@ -80,7 +80,7 @@ func TestAVanishedPeerIsClosed(t *testing.T) {
 
 func TestTheUsualTimesEndAVanishedPeerBeforeConsentExpires(t *testing.T) {
 	t.Parallel()
-	if s := usual.disconnected + usual.failed; s < 4*usual.keepalive || s+usual.poll >= consent {
+	if s := usual.disconnected + usual.failed; s < 4*usual.keepalive*6/5 || s+usual.poll >= consent {
 		t.Error("a vanished peer is noticed after", s)
 	}
 }
