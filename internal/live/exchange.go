@@ -17,17 +17,7 @@ func (a *Attendance) Exchange(ctx context.Context, next stage.Admission) error {
 		return errExchanging
 	}
 	done := make(chan error, 1)
-	a.owner.post(func() {
-		defer a.exchanging.Store(false)
-		err := ctx.Err()
-		switch {
-		case a.owner.socket != a:
-			err = errNoSocket
-		case err == nil:
-			err = a.owner.exchange(next)
-		}
-		done <- err
-	})
+	a.owner.post(func() { done <- a.exchange(ctx, next) })
 	select {
 	case err := <-done:
 		return err
@@ -36,6 +26,18 @@ func (a *Attendance) Exchange(ctx context.Context, next stage.Admission) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// exchange is over before anybody has its answer, who may come with the next.
+func (a *Attendance) exchange(ctx context.Context, next stage.Admission) error {
+	defer a.exchanging.Store(false)
+	if a.owner.socket != a {
+		return errNoSocket
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return a.owner.exchange(next)
 }
 
 // Reject ends everything the participant has here because it came with a token that does not hold.

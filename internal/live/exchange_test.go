@@ -28,8 +28,10 @@ func TestOthersSeeWhoSomebodyIsByAnotherToken(t *testing.T) {
 		p, ok := person(s, a.ParticipantID)
 		return ok && p.UserID == "erika" && p.Attributes["role"] == "host" && p.MayPublish
 	})
-	if err := seat.Exchange(h.Context(), next); err != nil {
-		t.Errorf("the same token once more: %v", err)
+	for range 2000 { // the next may come as soon as the answer to one is there
+		if err := seat.Exchange(h.Context(), next); err != nil {
+			t.Fatalf("the same token once more: %v", err)
+		}
 	}
 	h.want(a, "JOINED", "TOKEN_EXCHANGED")
 	if err := seat.Exchange(h.Context(), h.AdmitAgain(jwt)); err != nil {
