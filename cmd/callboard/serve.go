@@ -17,7 +17,7 @@ func serveCommand() *cobra.Command {
 		Short: "Run the server",
 		Long: `Serve runs Callboard until it is interrupted. One HTTP port carries the API, WHIP
 and WHEP, the presence WebSocket, /healthz, /readyz and /metrics; one UDP port
-carries all media.
+carries all media, and TCP on the same number where UDP is blocked.
 
 Every flag is also a variable (--public-url is CALLBOARD_PUBLIC_URL) and a key of
 the file named by --config; a flag wins over a variable, a variable over the file.
