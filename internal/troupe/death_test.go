@@ -15,9 +15,7 @@ import (
 func TestThePeopleOfAProcessThatDiesLeaveAndTheOthersSeeIt(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	a, b := h.open(), h.open()
-	together(a, b)
-	arn := a.stage()
+	a, b, arn := h.two()
 	hostToken, host := a.token(arn)
 	viewerToken, viewer := b.token(arn)
 	a.publish(hostToken)
@@ -39,9 +37,7 @@ func TestThePeopleOfAProcessThatDiesLeaveAndTheOthersSeeIt(t *testing.T) {
 func TestAProcessThatWasTakenForDeadEndsEverybodyAndComesBackAsAnother(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	a, b := h.open(), h.open()
-	together(a, b)
-	arn := a.stage()
+	a, b, arn := h.two()
 	jwt, id := a.token(arn)
 	seat := a.attend(jwt)
 	seat.awaitPeople(id)
@@ -78,9 +74,7 @@ func (d deathbed) Clear(context.Context, stage.ARN, stage.Reason) error {
 func TestADeletionThatWasCutOffIsBroughtToItsEndByTheOthers(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	a, b := h.open(), h.open()
-	together(a, b)
-	arn := a.stage()
+	a, b, arn := h.two()
 	hostToken, host := a.token(arn)
 	viewerToken, viewer := b.token(arn)
 	a.publish(hostToken)
@@ -104,9 +98,7 @@ func TestADeletionThatWasCutOffIsBroughtToItsEndByTheOthers(t *testing.T) {
 func TestALinkThatBreaksHidesNobody(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	a, b := h.open(), h.open()
-	together(a, b)
-	arn := a.stage()
+	a, b, arn := h.two()
 	jwt, id := a.token(arn)
 	otherToken, other := b.token(arn)
 	a.attend(jwt)

@@ -104,6 +104,14 @@ func (h *house) check(err error) {
 	}
 }
 
+// two starts two processes, which know of each other, and makes a stage.
+func (h *house) two() (a, b *node, arn stage.ARN) {
+	h.t.Helper()
+	a, b = h.open(), h.open()
+	together(a, b)
+	return a, b, a.stage()
+}
+
 // open starts a process.
 func (h *house) open(change ...func(*live.Options, *troupe.Options)) *node {
 	t := h.t
