@@ -92,7 +92,13 @@ func TestADeletionThatWasCutOffIsBroughtToItsEndByTheOthers(t *testing.T) {
 		})
 		return errors.Is(err, stage.ErrNoRow)
 	})
-	h.check(h.store.View(t.Context(), alternate))
+	h.check(h.store.View(t.Context(), func(tx stage.Tx) error {
+		here, err := alternate(tx)
+		if here != 0 {
+			t.Errorf("%d have not left", here)
+		}
+		return err
+	}))
 }
 
 func TestALinkThatBreaksHidesNobody(t *testing.T) {
