@@ -134,6 +134,7 @@ type caller struct {
 	from  netip.AddrPort
 	until time.Time // may it be a stranger; zero for one with an allocation; protected by the relay's mutex
 	in    *bufio.Reader
+	last  time.Time // the end of what is read, once a write has failed; protected by the relay's mutex
 	once  sync.Once
 }
 
@@ -141,7 +142,10 @@ type caller struct {
 func (c *caller) patience() time.Time {
 	c.relay.mu.Lock()
 	defer c.relay.mu.Unlock()
-	if !c.until.IsZero() {
+	switch {
+	case !c.last.IsZero():
+		return c.last
+	case !c.until.IsZero():
 		return c.until
 	}
 	return time.Now().Add(idleSpan)
@@ -187,14 +191,34 @@ func (c *caller) frame(b []byte) (int, error) {
 
 // Write implements net.Conn.
 func (c *caller) Write(b []byte) (int, error) {
+	if c.mute() {
+		return 0, net.ErrClosed
+	}
 	if err := c.SetWriteDeadline(time.Now().Add(stalledSpan)); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Write(b)
 	if err != nil {
-		_ = c.Close() // half a frame may be out
+		c.fail()
 	}
 	return n, err
+}
+
+// fail has nothing more written, because half a frame may be out. What has come is read for a moment still: it may be a goodbye.
+func (c *caller) fail() {
+	c.relay.mu.Lock()
+	defer c.relay.mu.Unlock()
+	if c.last.IsZero() {
+		c.last = time.Now().Add(farewellSpan)
+		_ = c.SetReadDeadline(c.last)
+	}
+}
+
+// mute tells whether nothing can be written any more.
+func (c *caller) mute() bool {
+	c.relay.mu.Lock()
+	defer c.relay.mu.Unlock()
+	return !c.last.IsZero()
 }
 
 // Close implements net.Conn.

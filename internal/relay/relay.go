@@ -51,6 +51,7 @@ const (
 	strangerSpan = 10 * time.Second
 	idleSpan     = 30 * time.Second
 	stalledSpan  = 10 * time.Second
+	farewellSpan = time.Second // to read the last words
 )
 
 // Relay is a running TURN server. Its methods are safe for concurrent use.

@@ -1,8 +1,6 @@
 package relay
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -452,30 +450,3 @@ func TestWhoAsksInAnothersNameHasLittleSentThere(t *testing.T) {
 type as struct{ stun.XORMappedAddress }
 
 func (a as) AddTo(m *stun.Message) error { return a.AddToAs(m, stun.AttrXORPeerAddress) }
-
-func TestAFrameIsReadAsAWholeHoweverItComes(t *testing.T) {
-	t.Parallel()
-	client, server := net.Pipe()
-	defer client.Close()
-	c := &caller{Conn: server, relay: &Relay{}, in: bufio.NewReaderSize(server, 2048)}
-	message := append([]byte{0, 1, 0, 8, 0x21, 0x12, 0xa4, 0x42}, make([]byte, 12+8)...)
-	data := append([]byte{0x40, 0, 0, 5}, make([]byte, 8)...) // with its padding
-	var sending sync.WaitGroup
-	defer sending.Wait()
-	sending.Go(func() {
-		for _, b := range append(append(slices.Clone(message), data...), 0, 1, 0xff, 0xfc) {
-			if _, err := client.Write([]byte{b}); err != nil {
-				return
-			}
-		}
-	})
-	b := make([]byte, 1600)
-	for _, want := range [][]byte{message, data} {
-		if n, err := c.Read(b); err != nil || !bytes.Equal(b[:n], want) {
-			t.Fatalf("%x (%v), not %x", b[:n], err, want)
-		}
-	}
-	if _, err := c.Read(b); !errors.Is(err, errFrame) {
-		t.Errorf("a frame of 64 KiB: %v", err)
-	}
-}
